@@ -1,0 +1,82 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let base: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+]
+/// Everything but the wrappers around C: unsafe code outside them fails the build.
+let pure: [SwiftSetting] = base + [.strictMemorySafety()]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "custode",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "custode", targets: ["custode"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.34.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "custode",
+            dependencies: [
+                "CustodeHTTP", "CustodeCore", "BlobStores", "PostgresCatalog", "Identity", "PostgresClient",
+                "ContentSniffer", "Telemetry", argumentParser, hummingbird, lifecycle, logging, nioCore, nioPosix,
+                unixSignals, yams,
+            ],
+            swiftSettings: pure),
+        .target(
+            name: "CustodeHTTP",
+            dependencies: [
+                "CustodeCore", hummingbird, httpTypes, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
+                nioHTTPTypes, nioHTTPTypesHTTP1,
+            ],
+            resources: [.embedInCode("Resources/openapi.json")],
+            swiftSettings: pure),
+        .target(name: "CustodeCore", dependencies: [nioCore], swiftSettings: pure),
+        .target(
+            name: "BlobStores", dependencies: ["CustodeCore", "Cryptography", "CLinux", nioCore, nioPosix],
+            swiftSettings: base),
+        .target(name: "PostgresCatalog", dependencies: ["CustodeCore", "PostgresClient"], swiftSettings: pure),
+        .target(name: "Identity", dependencies: ["CustodeCore", "Cryptography"], swiftSettings: pure),
+        .target(name: "PostgresClient", dependencies: ["CLibPQ", collections], swiftSettings: base),
+        .target(name: "ContentSniffer", dependencies: ["CLibMagic"], swiftSettings: base),
+        .target(name: "Cryptography", dependencies: ["CLibCrypto"], swiftSettings: base),
+        .target(name: "Telemetry", dependencies: [logging], swiftSettings: pure),
+        .target(name: "CustodeTesting", swiftSettings: base),
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CLibMagic", providers: [.apt(["libmagic-dev"])]),
+        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .testTarget(name: "ContentSnifferTests", dependencies: ["ContentSniffer", "CustodeCore"], swiftSettings: base),
+        .testTarget(name: "CustodeCoreTests", dependencies: ["CustodeCore", "CustodeTesting"], swiftSettings: base),
+        .testTarget(name: "IntegrationTests", dependencies: ["CustodeTesting"], swiftSettings: base),
+        .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient"], swiftSettings: base),
+    ]
+)

@@ -1,0 +1,31 @@
+#ifndef CUSTODE_CLINUX_SHIM_H
+#define CUSTODE_CLINUX_SHIM_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* openat2(2) has no wrapper in glibc. Returns a descriptor, or -errno. */
+static inline int custode_openat2(int directory, const char *path, int flags, unsigned mode,
+                                  unsigned long long resolve) {
+    struct open_how how = {
+        .flags = (unsigned long long)flags | O_CLOEXEC,
+        .mode = mode,
+        .resolve = resolve,
+    };
+    long descriptor = syscall(SYS_openat2, directory, path, &how, sizeof how);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+static const int custode_o_tmpfile = O_TMPFILE;
+static const unsigned long long custode_resolve_beneath =
+    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+/* RESOLVE_CACHED, which Debian 12's headers may lack. */
+static const unsigned long long custode_resolve_cached = 0x20;
+
+#endif

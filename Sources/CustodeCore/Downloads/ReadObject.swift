@@ -1,0 +1,99 @@
+/// Opens an object of a job for somebody who may read it.
+///
+/// Everything that can fail does so before the first byte of a reply: the row is looked up, the
+/// conditions are weighed, the range is planned and the bytes are opened, in this order.
+public struct ReadObject: Sendable {
+    private let catalog: any Catalog
+    private let store: any BlobStore
+
+    /// A reader over one catalog and one store.
+    public init(catalog: any Catalog, store: any BlobStore) {
+        self.catalog = catalog
+        self.store = store
+    }
+
+    /// What a reader asks for, beyond the object itself.
+    public struct Request: Sendable {
+        /// The conditions.
+        public var precondition = Precondition()
+        /// The `Range` field.
+        public var range: String?
+        /// The `If-Range` field.
+        public var ifRange: String?
+        /// Whether only the head of the reply is wanted.
+        public var headOnly = false
+
+        /// A plain request for all of it.
+        public init() {}
+    }
+
+    /// What a reader gets.
+    public struct Reply: Sendable {
+        /// The object.
+        public let record: ObjectRecord
+        /// Which bytes of it; `nil` if the reader has them already.
+        public let plan: RangePlan?
+        /// Where they come from; `nil` if none are to be sent from here.
+        public let blob: (any OpenBlob)?
+    }
+
+    /// Reads as the user a credential acts for.
+    public func callAsFunction(
+        _ principal: Principal, _ job: JobID, _ object: ObjectName, _ request: Request
+    ) async throws -> Reply {
+        guard principal.mayRead else { throw Refusal.forbidden("The key grants no reading.") }
+        guard let found = try await catalog.find(job, object), found.owner == principal.user else {
+            throw Refusal.notFound
+        }
+        return try await reply(found, request)
+    }
+
+    /// Reads with a verified link.
+    public func callAsFunction(_ link: LinkClaims, _ request: Request) async throws -> Reply {
+        guard let found = try await catalog.find(link.job, link.object), link.isCurrent(for: found) else {
+            throw Refusal.notFound
+        }
+        let reply = try await reply(found, request)
+        // Used up only by a reply that carries bytes: a preview's HEAD, a 304 or a 416 costs nothing.
+        if link.once, reply.plan != nil, !request.headOnly {
+            guard try await catalog.burn(link.nonce, expires: link.expiresAt) else { throw Refusal.linkUsed }
+        }
+        return reply
+    }
+
+    private func reply(_ found: JobObject, _ request: Request) async throws -> Reply {
+        switch found.reference {
+        case nil: throw Refusal.notFound
+        case .foreign: throw Refusal.bytesMissing
+        case .published(let record): return try await reply(record, request)
+        }
+    }
+
+    private func reply(_ record: ObjectRecord, _ request: Request) async throws -> Reply {
+        switch request.precondition.forReading(record.etag, modified: record.createdAt) {
+        case .failed: throw Refusal.preconditionFailed(current: record.etag)
+        case .notModified: return Reply(record: record, plan: nil, blob: nil)
+        case .proceed: break
+        }
+        var plan = RangePlan.whole
+        if !request.headOnly, let range = request.range, Self.applies(request.ifRange, record) {
+            plan = try RangePlan(field: range, size: record.size)
+        }
+        let blob: any OpenBlob
+        do {
+            blob = try await store.open(record.key)
+        } catch BlobStoreError.absent {
+            throw Refusal.bytesMissing
+        }
+        // Bytes of another size are not this object's, whatever became of them.
+        guard blob.size == record.size else { throw Refusal.bytesMissing }
+        return Reply(record: record, plan: plan, blob: request.headOnly ? nil : blob)
+    }
+
+    /// Whether a range still means the object it was asked for (RFC 9110 §13.1.5).
+    private static func applies(_ ifRange: String?, _ record: ObjectRecord) -> Bool {
+        guard let ifRange else { return true }
+        if ifRange.hasPrefix("\"") { return ifRange == record.etag.text }
+        return Timestamp(httpDate: ifRange)?.seconds == record.createdAt.seconds
+    }
+}

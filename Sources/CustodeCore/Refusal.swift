@@ -1,0 +1,51 @@
+/// Everything a client may be told instead of what it asked for: a closed list.
+///
+/// What goes wrong in any other way is answered as an internal error, without a word of why.
+public enum Refusal: Error, Sendable, Equatable {
+    /// The request contradicts itself or the rules of HTTP; the text says how to mend it.
+    case badRequest(String)
+    /// No credential, or one that is not known.
+    case unauthorized(String)
+    /// The credential does not carry what this call needs.
+    case forbidden(String)
+    /// A link that was not made here, or not for this.
+    case badLink
+    /// A job or object that does not exist, or is somebody else's: nobody can tell which.
+    case notFound
+    /// The path exists, the method does not; lists those that do.
+    case methodNotAllowed([String])
+    /// The client took too long to send its request.
+    case requestTimeout
+    /// The object is there already.
+    case exists(ObjectRecord)
+    /// The link was good once.
+    case linkExpired
+    /// The link could be used once, and was.
+    case linkUsed
+    /// An `If-Match` or `If-None-Match` did not hold.
+    case preconditionFailed(current: ETag?)
+    /// The body is larger than this many bytes.
+    case tooLarge(limit: Int64)
+    /// The request target is longer than any of ours.
+    case targetTooLong
+    /// What was sent is not what this object may hold; the text names both.
+    case unsupportedType(String)
+    /// No byte of the range lies in an object of this size.
+    case rangeNotSatisfiable(size: Int64)
+    /// A header that asks for what is not built.
+    case notImplemented(String)
+    /// The database or the bucket cannot be reached now.
+    case unavailable(Dependency)
+    /// The catalog names the object, the bucket does not hold its bytes.
+    case bytesMissing
+    /// There is no room for the object.
+    case noRoom
+
+    /// What the service stands on.
+    public enum Dependency: String, Sendable {
+        /// Postgres.
+        case database
+        /// The store of bytes.
+        case bucket
+    }
+}

@@ -1,0 +1,150 @@
+internal import HTTPTypes
+internal import NIOCore
+internal import NIOHTTP1
+
+/// Lets only sound requests in, and ends connections such that the client still reads the reply.
+///
+/// Behind the parser, where the version and repeated fields are still to be seen: what could make two
+/// servers disagree about where a request ends is refused (RFC 9112 §6.3, §11.2).
+final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let activity: ConnectionActivity
+    /// Requests let in whose replies have not ended.
+    private var inFlight = 0
+    private var closesAfterReply = false
+    private var isLingering = false
+
+    init(activity: ConnectionActivity) { self.activity = activity }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isLingering else { return }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            if let fault = Self.fault(of: head) { return refuse(context, .badRequest, fault) }
+            inFlight += 1
+            if head.version != .http1_1 { closesAfterReply = true }
+            activity.enter(.body)
+        case .body:
+            break
+        case .end:
+            activity.enter(.reply)
+        }
+        context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        // Nobody behind this handler asks for what is only dropped.
+        if isLingering { context.read() }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !isLingering else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        switch unwrapOutboundIn(data) {
+        case .head(var head) where !head.isInformational:
+            if head.headers[canonicalForm: "connection"].contains(where: { $0.lowercased() == "close" }) {
+                closesAfterReply = true
+            } else if closesAfterReply {
+                head.headers.replaceOrAdd(name: "connection", value: "close")
+            }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .end:
+            inFlight -= 1
+            context.write(data, promise: promise)
+            if closesAfterReply {
+                linger(context)
+            } else if inFlight == 0 {
+                activity.enter(.idle)
+            }
+        default:
+            context.write(data, promise: promise)
+        }
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard mode == .output else { return context.close(mode: mode, promise: promise) }
+        guard !isLingering else {
+            promise?.succeed()
+            return
+        }
+        linger(context)
+        promise?.succeed()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is ChannelShouldQuiesceEvent:
+            if inFlight == 0 { context.close(promise: nil) } else { closesAfterReply = true }
+        case ChannelEvent.inputClosed where isLingering || inFlight == 0:
+            context.close(promise: nil)
+        case ConnectionTimeout.head:
+            refuse(context, .requestTimeout, "The request's head took too long.")
+        case ConnectionTimeout.body:
+            context.fireErrorCaught(ConnectionTimeout.body)
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let fault = error as? HTTPParserError, inFlight == 0 else {
+            return context.fireErrorCaught(error)
+        }
+        guard !isLingering else { return }
+        if fault == .headerOverflow {
+            refuse(context, .requestHeaderFieldsTooLarge, "The request's header fields are too large.")
+        } else {
+            refuse(context, .badRequest, "The request is not well-formed HTTP/1.1.")
+        }
+    }
+
+    /// Answers what never becomes a request to the service, and ends the connection.
+    private func refuse(_ context: ChannelHandlerContext, _ status: HTTPResponseStatus, _ detail: String) {
+        guard !isLingering else { return }
+        let body = Problem.text(
+            slug: Problem.slug(status.reasonPhrase), title: status.reasonPhrase, status: Int(status.code),
+            detail: detail)
+        let headers: HTTPHeaders = [
+            "content-type": Problem.mediaType, "content-length": String(body.utf8.count), "connection": "close",
+        ]
+        context.write(
+            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
+        context.write(wrapOutboundOut(.end(nil)), promise: nil)
+        linger(context)
+    }
+
+    /// Sends what is written and an end of stream, then drops what still comes until the client closes.
+    private func linger(_ context: ChannelHandlerContext) {
+        isLingering = true
+        activity.enter(.linger)
+        context.flush()
+        context.close(mode: .output, promise: nil)
+        context.read()
+    }
+
+    private static func fault(of head: HTTPRequestHead) -> String? {
+        let lengths = head.headers[canonicalForm: "content-length"]
+        let codings = head.headers[canonicalForm: "transfer-encoding"]
+        if lengths.count > 1 { return "Content-Length is given more than once." }
+        if !codings.isEmpty {
+            if !lengths.isEmpty { return "Content-Length and Transfer-Encoding exclude each other." }
+            if codings.count > 1 || codings[0].lowercased() != "chunked" { return "Only the chunked coding is known." }
+            if head.version != .http1_1 { return "HTTP/1.0 knows no Transfer-Encoding." }
+        }
+        let hosts = head.headers["host"]
+        if hosts.count > 1 || (hosts.isEmpty && head.version == .http1_1) { return "One Host field is needed." }
+        return nil
+    }
+}
+
+extension HTTPResponseHead {
+    fileprivate var isInformational: Bool { (100..<200).contains(status.code) }
+}

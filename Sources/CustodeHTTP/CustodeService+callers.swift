@@ -1,0 +1,61 @@
+internal import CustodeCore
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import Logging
+
+extension CustodeService {
+    /// Recognises who calls, and the user acted for.
+    func principal(_ exchange: Exchange) async throws -> Principal {
+        let fields = exchange.request.headers
+        guard let token = try Self.bearer(fields) else {
+            throw Refusal.unauthorized("Send Authorization: Bearer with a service key.")
+        }
+        guard let credential = try await authenticator.recognise(token) else {
+            throw Refusal.unauthorized("The credential is not known, or no longer good.")
+        }
+        let users = fields[values: .custodeUser]
+        switch credential {
+        case .user(let user):
+            guard users.isEmpty else {
+                throw Refusal.badRequest("Custode-User goes with a service key; a user's token names its user itself.")
+            }
+            return Principal(user: user, grants: [.delegate], name: "user")
+        case .service(let id, let grants):
+            exchange.facts["caller"] = "\(id)"
+            guard let text = users.first else {
+                throw Refusal.forbidden("Name the user that the key acts for in Custode-User.")
+            }
+            guard users.count == 1, let user = UserID(text) else {
+                throw Refusal.badRequest("Custode-User must be one id without control characters.")
+            }
+            exchange.facts["user"] = "\(user)"
+            return Principal(user: user, grants: grants, name: id)
+        }
+    }
+
+    private static func bearer(_ fields: HTTPFields) throws(Refusal) -> String? {
+        let values = fields[values: .authorization]
+        guard let value = values.first else { return nil }
+        guard values.count == 1 else { throw .badRequest("Authorization is given more than once.") }
+        let parts = value.split(separator: " ", omittingEmptySubsequences: true)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+            throw .unauthorized("Authorization must be Bearer and one token.")
+        }
+        return String(parts[1])
+    }
+
+    /// Reads a job's id and an object's name out of a path; both unknowable and unknown are not found.
+    func ids(_ exchange: Exchange, _ job: String, _ name: String) throws(Refusal) -> (JobID, ObjectName) {
+        let job = try id(exchange, job)
+        guard let object = ObjectName(name), policy.rule(for: object) != nil else { throw .notFound }
+        exchange.facts["object"] = "\(object)"
+        return (job, object)
+    }
+
+    /// Reads a job's id out of a path.
+    func id(_ exchange: Exchange, _ job: String) throws(Refusal) -> JobID {
+        guard let text = PercentEncoding.decode(job), let job = JobID(text) else { throw .notFound }
+        exchange.facts["job"] = "\(job)"
+        return job
+    }
+}

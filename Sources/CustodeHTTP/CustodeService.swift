@@ -1,0 +1,131 @@
+public import CustodeCore
+internal import HTTPTypes
+public import HummingbirdCore
+public import Logging
+public import NIOCore
+
+/// The public HTTP surface: turns requests into use cases, and what these say into replies.
+///
+/// The only place that catches: what is no ``Refusal`` is answered 500 without a word of why, and logged.
+public struct CustodeService: Sendable {
+    let configuration: ServiceConfiguration
+    let policy: Policy
+    let catalog: any Catalog
+    let authenticator: any Authenticator
+    let signer: LinkSigner
+    let putObject: PutObject
+    let readObject: ReadObject
+    let random: any RandomSource
+    let metrics: any RequestMetrics
+    let logger: Logger
+
+    /// A surface over the use cases.
+    public init(
+        configuration: ServiceConfiguration, policy: Policy, catalog: any Catalog, store: any BlobStore,
+        sniffer: any TypeSniffer, authenticator: any Authenticator, signer: LinkSigner, clock: any WallClock,
+        random: any RandomSource, metrics: any RequestMetrics, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.policy = policy
+        self.catalog = catalog
+        self.authenticator = authenticator
+        self.signer = signer
+        putObject = PutObject(
+            catalog: catalog, store: store, sniffer: sniffer, policy: policy, clock: clock, random: random)
+        readObject = ReadObject(catalog: catalog, store: store)
+        self.random = random
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// Answers one request on its connection.
+    ///
+    /// - Throws: When the client can no longer be answered; the connection ends.
+    @Sendable public func respond(
+        to request: Request, writer: consuming ResponseWriter, on channel: any Channel
+    ) async throws {
+        let exchange = Exchange(request: request, channel: channel, id: Hex.encode(random.bytes(8)))
+        var reply: Reply
+        do {
+            reply = try await route(exchange)
+        } catch {
+            reply = self.reply(to: error, exchange)
+        }
+        addCommonFields(to: &reply, exchange)
+        let head = exchange.method == .head
+        do {
+            let sent = try await exchange.send(reply, withoutContent: head)
+            finish(exchange, reply, sent: sent)
+        } catch {
+            finish(exchange, reply, sent: 0, failure: "the client went away")
+            throw error
+        }
+    }
+
+    private func route(_ exchange: Exchange) async throws -> Reply {
+        guard exchange.request.uri.string.utf8.count <= Route.maximumTargetLength else {
+            throw Refusal.targetTooLong
+        }
+        guard let route = Route(path: exchange.target.path) else { throw Refusal.notFound }
+        exchange.route = route
+        if exchange.method == .options, let reply = preflight(exchange, route) { return reply }
+        guard route.methods.contains(exchange.method) else {
+            throw Refusal.methodNotAllowed(route.methods.map(\.rawValue))
+        }
+        switch (route, exchange.method) {
+        case (.openAPI, _): return Self.openAPI
+        case (.object(let job, let name), .put): return try await put(exchange, job, name)
+        case (.object(let job, let name), .delete): return try await delete(exchange, job, name)
+        case (.object(let job, let name), _): return try await get(exchange, job, name)
+        case (.objects(let job), _): return try await list(exchange, job)
+        case (.jobLinks(let job), .post): return try await mint(exchange, job)
+        case (.jobLinks(let job), _): return try await revoke(exchange, job)
+        case (.links, _): return try await mintMany(exchange)
+        case (.download(let token), _): return try await download(exchange, token)
+        case (.upload(let token), _): return try await upload(exchange, token)
+        }
+    }
+
+    private func reply(to error: any Error, _ exchange: Exchange) -> Reply {
+        if let refusal = Refusal(caught: error) {
+            if case .unavailable = refusal { exchange.logger(logger).warning("\(Self.cause(error))") }
+            if case .bytesMissing = refusal { exchange.logger(logger).error("a row's bytes are not in the bucket") }
+            return Reply(refusal, instance: exchange.id)
+        }
+        exchange.logger(logger).error("\(Self.cause(error))")
+        return .internalError(instance: exchange.id)
+    }
+
+    private static func cause(_ error: any Error) -> String {
+        switch error {
+        case CatalogError.unavailable(let text), CatalogError.failed(let text): text
+        case BlobStoreError.unavailable(let text): text
+        default: "\(type(of: error)): \(error)"
+        }
+    }
+
+    private func addCommonFields(to reply: inout Reply, _ exchange: Exchange) {
+        reply.fields[.requestID] = exchange.id
+        if reply.fields[.xContentTypeOptions] == nil { reply.fields[.xContentTypeOptions] = "nosniff" }
+        addCrossOriginFields(to: &reply, exchange)
+        // Nobody reads the rest of a body that is not wanted: the connection cannot go on behind it.
+        if exchange.hasUnreadBody { reply.fields[.connection] = "close" }
+    }
+
+    private func finish(_ exchange: Exchange, _ reply: Reply, sent: Int64, failure: String? = nil) {
+        let duration = exchange.start.duration(to: .now)
+        metrics.record(
+            route: exchange.route?.template ?? "none", method: exchange.method.rawValue, status: reply.status.code,
+            duration: duration, received: exchange.received, sent: sent)
+        guard logger.logLevel <= .info else { return }
+        var metadata: Logger.Metadata = [
+            "method": "\(exchange.method.rawValue)", "route": "\(exchange.route?.template ?? "none")",
+            "status": "\(reply.status.code)", "received": "\(exchange.received)", "sent": "\(sent)",
+            "ms": "\(duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000)",
+        ]
+        metadata.merge(exchange.facts) { _, new in new }
+        if let reason = reply.reason { metadata["reason"] = "\(reason)" }
+        if let failure { metadata["failure"] = "\(failure)" }
+        exchange.logger(logger).info("request", metadata: metadata)
+    }
+}

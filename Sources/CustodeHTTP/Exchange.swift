@@ -1,0 +1,105 @@
+internal import CustodeCore
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+internal import NIOHTTPTypes
+
+/// One request and the reply to it.
+///
+/// Used by the one task that handles the request, on the connection's event loop.
+final class Exchange {
+    let request: Request
+    let target: RequestTarget
+    /// Tells this request from every other, to client and operator alike.
+    let id: String
+    let channel: any Channel
+    let start = ContinuousClock.now
+    var route: Route?
+    /// What the log line shall say besides.
+    var facts: Logger.Metadata = [:]
+    /// How many bytes of the body were read.
+    private(set) var received: Int64 = 0
+    private var bodyHasEnded = false
+
+    init(request: Request, channel: any Channel, id: String) {
+        self.request = request
+        self.channel = channel
+        self.id = id
+        target = RequestTarget(request.uri.string)
+    }
+
+    var method: HTTPRequest.Method { request.method }
+
+    /// The announced length of the body; `nil` if it comes in chunks, or there is none.
+    var contentLength: Int64? { request.headers[.contentLength].flatMap { Int64($0) } }
+
+    private var hasBody: Bool {
+        request.headers[.transferEncoding] != nil || (contentLength ?? 0) > 0
+    }
+
+    /// Whether bytes of the body are still to come.
+    var hasUnreadBody: Bool { hasBody && !bodyHasEnded }
+
+    /// The body, after a client that waits for leave to send it was given it (RFC 9110 §10.1.1).
+    func body() async throws -> CountedBody {
+        if hasBody, let expectation = request.headers[.expect] {
+            guard expectation.lowercased() == "100-continue" else {
+                throw Refusal.badRequest("Only 100-continue can be expected of this service.")
+            }
+            try await channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)))
+        }
+        return CountedBody(exchange: self)
+    }
+
+    /// The whole body, which must be small.
+    func smallBody(limit: Int) async throws -> ByteBuffer {
+        if let contentLength, contentLength > limit { throw Refusal.tooLarge(limit: Int64(limit)) }
+        var whole = ByteBuffer()
+        var iterator = try await body().makeAsyncIterator()
+        while let piece = try await iterator.next(isolation: nil) {
+            guard whole.readableBytes + piece.readableBytes <= limit else {
+                throw Refusal.tooLarge(limit: Int64(limit))
+            }
+            whole.writeImmutableBuffer(piece)
+        }
+        return whole
+    }
+
+    func logger(_ base: Logger) -> Logger {
+        var logger = base
+        logger[metadataKey: "request"] = "\(id)"
+        return logger
+    }
+
+    /// A body whose bytes are counted and whose end is noticed.
+    struct CountedBody: AsyncSequence {
+        typealias Element = ByteBuffer
+        typealias Failure = any Error
+
+        fileprivate let exchange: Exchange
+
+        func makeAsyncIterator() -> Iterator {
+            Iterator(exchange: exchange, source: exchange.request.body.makeAsyncIterator())
+        }
+
+        struct Iterator: AsyncIteratorProtocol {
+            typealias Element = ByteBuffer
+            typealias Failure = any Error
+
+            fileprivate let exchange: Exchange
+            fileprivate var source: RequestBody.AsyncIterator
+
+            mutating func next() async throws -> ByteBuffer? {
+                guard exchange.hasUnreadBody else { return nil }
+                guard let piece = try await source.next() else {
+                    if let length = exchange.contentLength, exchange.received < length { throw BodyEndedEarly() }
+                    exchange.bodyHasEnded = true
+                    return nil
+                }
+                exchange.received += Int64(piece.readableBytes)
+                return piece
+            }
+        }
+    }
+}

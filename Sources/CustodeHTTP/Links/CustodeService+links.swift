@@ -1,0 +1,136 @@
+internal import CustodeCore
+internal import HTTPTypes
+internal import Logging
+
+/// Links: made for those who hold a credential, used by those who hold nothing else.
+extension CustodeService {
+    private static let largestBatch = 1_000
+    private static let largestBody = 1 << 20
+
+    func mint(_ exchange: Exchange, _ job: String) async throws -> Reply {
+        let principal = try await mintingPrincipal(exchange)
+        let job = try id(exchange, job)
+        let wanted = try LinkRequest.decode(
+            LinkRequest.self, from: await exchange.smallBody(limit: Self.largestBody))
+        let terms = try terms(wanted, principal)
+        let found = try await catalog.find(job, terms.object)
+        var json = JSONText()
+        json.append(try link(to: found, terms, principal))
+        return Reply(.created, json: json)
+    }
+
+    func mintMany(_ exchange: Exchange) async throws -> Reply {
+        let principal = try await mintingPrincipal(exchange)
+        let batch = try LinkRequest.decode(
+            LinkRequest.Batch.self, from: await exchange.smallBody(limit: Self.largestBody)
+        ).links
+        guard batch.count <= Self.largestBatch else {
+            throw Refusal.badRequest("At most \(Self.largestBatch) links are made at once.")
+        }
+        let wanted = batch.map { item in
+            Result { () throws(Refusal) in
+                guard let job = item.jobID else { throw .badRequest("job_id is missing.") }
+                guard let id = JobID(job) else { throw .notFound }
+                return (job: id, terms: try terms(item, principal))
+            }
+        }
+        let questions = wanted.compactMap { try? $0.get() }.map { ($0.job, $0.terms.object) }
+        var answers = try await catalog.find(questions)[...]
+        var json = JSONText()
+        json.object { json in
+            json.name("links")
+            json.array { json in
+                for item in wanted {
+                    do throws(Refusal) {
+                        let terms = try item.get().terms
+                        json.append(try link(to: answers.popFirst() ?? nil, terms, principal))
+                    } catch {
+                        json.appendProblem(error, instance: exchange.id)
+                    }
+                }
+            }
+        }
+        return Reply(.ok, json: json)
+    }
+
+    func revoke(_ exchange: Exchange, _ job: String) async throws -> Reply {
+        let principal = try await mintingPrincipal(exchange)
+        let job = try id(exchange, job)
+        guard let found = try await catalog.find(job, .input), found.owner == principal.user else {
+            throw Refusal.notFound
+        }
+        try await catalog.revokeLinks(of: found.job)
+        return Reply(.noContent)
+    }
+
+    func download(_ exchange: Exchange, _ token: String) async throws -> Reply {
+        let claims = try verify(exchange, token, for: .download)
+        return served(try await readObject(claims, try readRequest(exchange)), claims.disposition)
+    }
+
+    func upload(_ exchange: Exchange, _ token: String) async throws -> Reply {
+        let claims = try verify(exchange, token, for: .upload)
+        return try await receive(exchange, try await putObject.admit(claims, try putRequest(exchange)))
+    }
+
+    private func verify(_ exchange: Exchange, _ token: String, for operation: LinkOperation) throws -> LinkClaims {
+        let claims = try signer.verify(token, for: operation)
+        // The nonce may be told; the token never.
+        exchange.facts["link"] = "\(Hex.encode(claims.nonce))"
+        exchange.facts["job"] = "\(claims.job)"
+        exchange.facts["object"] = "\(claims.object)"
+        return claims
+    }
+
+    private func mintingPrincipal(_ exchange: Exchange) async throws -> Principal {
+        let principal = try await principal(exchange)
+        guard principal.mayManage else { throw Refusal.forbidden("Links need the grant delegate.") }
+        return principal
+    }
+
+    private func terms(_ wanted: LinkRequest, _ principal: Principal) throws(Refusal) -> LinkRequest.Terms {
+        let terms = try wanted.terms(policy)
+        guard terms.operation == .download || principal.mayWrite(terms.object) else {
+            throw .forbidden("An upload link for this object needs the grant artifacts.")
+        }
+        return terms
+    }
+
+    private func link(
+        to found: JobObject?, _ terms: LinkRequest.Terms, _ principal: Principal
+    ) throws(Refusal) -> MintedLink {
+        guard let found, found.owner == principal.user else { throw .notFound }
+        var name = ""
+        if terms.operation == .download {
+            guard case .published(let record) = found.reference else { throw .notFound }
+            name = "/" + Self.usualName(of: record)
+        }
+        let claims = LinkClaims(
+            operation: terms.operation, expires: signer.expiry(ttl: terms.ttl), job: found.job, object: terms.object,
+            disposition: terms.disposition, epoch: found.linkEpoch, owner: found.owner.fingerprint,
+            nonce: random.bytes(LinkClaims.nonceLength), once: terms.once, maximumBytes: terms.maximumBytes)
+        guard let token = signer.sign(claims) else { throw .badRequest("The job's id is too long for a link.") }
+        let path = terms.operation == .download ? "/o/" : "/u/"
+        return MintedLink(url: configuration.publicURL + path + token + name, claims: claims, ttl: terms.ttl)
+    }
+}
+
+/// A link as its minter gets it.
+private struct MintedLink {
+    let url: String
+    let claims: LinkClaims
+    let ttl: Duration
+}
+
+extension JSONText {
+    fileprivate mutating func append(_ link: MintedLink) {
+        object { json in
+            json.member("url", link.url)
+            json.member("method", link.claims.operation == .download ? "GET" : "PUT")
+            json.member("expires_at", link.claims.expiresAt.rfc3339)
+            json.member("ttl_seconds", link.ttl.components.seconds)
+            json.member("operation", link.claims.operation.name)
+            json.member("object", link.claims.object.text)
+        }
+    }
+}

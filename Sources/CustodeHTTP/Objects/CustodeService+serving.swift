@@ -1,0 +1,93 @@
+internal import CustodeCore
+internal import HTTPTypes
+
+extension CustodeService {
+    /// The reply that carries an object, or says that the reader has it.
+    ///
+    /// Its fields come from the row and from fixed rules, never from what was uploaded or asked for: the
+    /// bytes may be anything that passed for media, so nothing here lets a browser run them.
+    func served(_ found: ReadObject.Reply, _ disposition: Disposition) -> Reply {
+        let record = found.record
+        guard let plan = found.plan else {
+            var reply = Reply(.notModified)
+            addValidators(record, to: &reply)
+            return reply
+        }
+        var reply: Reply
+        switch plan {
+        case .whole:
+            reply = Reply(.ok)
+            reply.length = record.size
+            if let blob = found.blob, record.size > 0 {
+                reply.content = .blob(blob, ByteRange(first: 0, last: record.size - 1))
+            }
+        case .part(let range):
+            reply = Reply(.partialContent)
+            reply.length = range.count
+            reply.fields[.contentRange] = "bytes \(range.first)-\(range.last)/\(record.size)"
+            if let blob = found.blob { reply.content = .blob(blob, range) }
+        }
+        addValidators(record, to: &reply)
+        addServingRules(record, disposition, to: &reply)
+        if case .accel(let prefix) = configuration.delivery {
+            // nginx finds the length and the range for itself.
+            reply.status = .ok
+            reply.content = .nothing
+            reply.length = nil
+            reply.fields[.contentRange] = nil
+            reply.fields[.accelRedirect] = prefix + PercentEncoding.encode(record.key, keeping: "/")
+        }
+        return reply
+    }
+
+    private func addValidators(_ record: ObjectRecord, to reply: inout Reply) {
+        reply.fields[.eTag] = record.etag.text
+        reply.fields[.lastModified] = record.createdAt.httpDate
+        reply.fields[.cacheControl] = "private, no-store"
+    }
+
+    private func addServingRules(_ record: ObjectRecord, _ wanted: Disposition, to reply: inout Reply) {
+        let mayBeInline =
+            record.contentType.hasPrefix("audio/") || record.contentType.hasPrefix("video/")
+            || record.contentType == "text/plain"
+        let name = record.filename ?? Self.usualName(of: record)
+        reply.fields[.contentType] = Self.servedType(record.contentType)
+        reply.fields[.contentDisposition] = ContentDisposition.field(
+            mayBeInline ? wanted : .attachment, filename: name)
+        reply.fields[.xContentTypeOptions] = "nosniff"
+        reply.fields[.contentSecurityPolicy] = "default-src 'none'; sandbox"
+        reply.fields[.crossOriginResourcePolicy] = configuration.corsOrigins.isEmpty ? "same-site" : "cross-origin"
+        reply.fields[.referrerPolicy] = "no-referrer"
+        reply.fields[.acceptRanges] = "bytes"
+    }
+
+    private static func servedType(_ type: String) -> String {
+        switch type {
+        case "text/plain", "text/vtt", "application/x-subrip": "\(type); charset=utf-8"
+        default: type
+        }
+    }
+
+    /// The name an object has when its uploader gave none: that of its first key.
+    static func usualName(of record: ObjectRecord) -> String {
+        let ending = record.key.split(separator: ".").last.map(String.init) ?? "bin"
+        return record.object.isInput ? "original.\(ending)" : "\(record.object).\(ending)"
+    }
+}
+
+extension JSONText {
+    /// An object as the API describes it.
+    mutating func append(_ record: ObjectRecord) {
+        object { json in
+            json.member("job_id", record.job.text)
+            json.member("object", record.object.text)
+            json.member("key", record.key)
+            json.member("content_type", record.contentType)
+            json.member("size", record.size)
+            json.member("sha256", record.sha256.hex)
+            json.member("etag", record.etag.text)
+            json.member("filename", record.filename)
+            json.member("created_at", record.createdAt.rfc3339)
+        }
+    }
+}

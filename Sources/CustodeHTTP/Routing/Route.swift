@@ -1,0 +1,108 @@
+internal import CustodeCore
+internal import HTTPTypes
+
+/// Every path of the public listener.
+///
+/// Paths are compared as they were sent, segment by segment: nothing is folded, nothing decoded but the
+/// job's id, once.
+enum Route: Sendable, Equatable {
+    /// `/v1/jobs/{job}/objects`
+    case objects(job: String)
+    /// `/v1/jobs/{job}/links`
+    case jobLinks(job: String)
+    /// `/v1/jobs/{job}/{object}`
+    case object(job: String, name: String)
+    /// `/v1/links`
+    case links
+    /// `/o/{token}` and `/o/{token}/{name}`
+    case download(token: String)
+    /// `/u/{token}`
+    case upload(token: String)
+    /// `/openapi.json`
+    case openAPI
+
+    /// The longest request target that is looked at, in bytes.
+    static let maximumTargetLength = 8_192
+
+    /// Finds the route of a path; `nil` if there is none.
+    init?(path: Substring) {
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard segments.count >= 2, segments[0].isEmpty else { return nil }
+        switch (segments.count, segments[1]) {
+        case (2, "openapi.json"): self = .openAPI
+        case (3, "v1") where segments[2] == "links": self = .links
+        case (5, "v1") where segments[2] == "jobs":
+            let job = String(segments[3])
+            switch segments[4] {
+            case "objects": self = .objects(job: job)
+            case "links": self = .jobLinks(job: job)
+            default: self = .object(job: job, name: String(segments[4]))
+            }
+        case (3, "o"), (4, "o"): self = .download(token: String(segments[2]))
+        case (3, "u"): self = .upload(token: String(segments[2]))
+        default: return nil
+        }
+    }
+
+    /// The methods it answers, as `Allow` lists them.
+    var methods: [HTTPRequest.Method] {
+        switch self {
+        case .objects: [.get, .head]
+        case .jobLinks: [.post, .delete]
+        case .object: [.get, .head, .put, .delete]
+        case .links: [.post]
+        case .download: [.get, .head]
+        case .upload: [.put]
+        case .openAPI: [.get, .head]
+        }
+    }
+
+    /// The path with names for what varies: what logs and metrics may say of it.
+    var template: String {
+        switch self {
+        case .objects: "/v1/jobs/{job}/objects"
+        case .jobLinks: "/v1/jobs/{job}/links"
+        case .object: "/v1/jobs/{job}/{object}"
+        case .links: "/v1/links"
+        case .download: "/o/{token}/{name}"
+        case .upload: "/u/{token}"
+        case .openAPI: "/openapi.json"
+        }
+    }
+}
+
+/// A request target taken apart (RFC 9112 §3.2): the path and the query, whichever form it was sent in.
+struct RequestTarget {
+    let path: Substring
+    let query: Substring
+
+    init(_ target: String) {
+        var rest = target[...]
+        if !rest.hasPrefix("/"), let scheme = rest.firstRange(of: "://") {
+            rest = rest[scheme.upperBound...]
+            rest = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? "/"
+        }
+        if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
+        if let mark = rest.firstIndex(of: "?") {
+            path = rest[..<mark]
+            query = rest[rest.index(after: mark)...]
+        } else {
+            path = rest
+            query = ""
+        }
+    }
+
+    /// The one value of a query parameter; `nil` if it is absent.
+    ///
+    /// - Throws: `badRequest` if it is given more than once.
+    func parameter(_ name: String) throws(Refusal) -> String? {
+        var found: String?
+        for pair in query.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts[0] == name else { continue }
+            guard found == nil else { throw .badRequest("The parameter \(name) is given more than once.") }
+            found = parts.count == 2 ? PercentEncoding.decode(parts[1]) ?? "" : ""
+        }
+        return found
+    }
+}

@@ -1,0 +1,31 @@
+import Glibc
+
+/// Ports of 127.0.0.1 that nobody listens on.
+public enum FreePort {
+    /// A port that could be bound just now, outside the range the kernel gives to outgoing connections.
+    public static func pick() throws -> UInt16 {
+        for _ in 0..<1_000 {
+            let port = UInt16.random(in: 15_000..<32_000)
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            guard descriptor >= 0 else { throw HarnessError.system("socket", errno) }
+            defer { close(descriptor) }
+            if withLoopback(port, { bind(descriptor, $0, $1) }) == 0 { return port }
+        }
+        throw HarnessError("no free port")
+    }
+}
+
+/// Calls `body` with the socket address of a port on 127.0.0.1.
+func withLoopback<Result>(
+    _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+) -> Result {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+    return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+}

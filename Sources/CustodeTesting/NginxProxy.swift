@@ -1,0 +1,67 @@
+import Foundation
+
+/// A real nginx in front of the service, serving a directory bucket on the service's word.
+public struct NginxProxy: Sendable {
+    /// The port it listens on.
+    public let port: UInt16
+    private let child: ChildProcess
+
+    /// The program, or nil where it is not installed.
+    public static let program = Checkout.tool("nginx")
+
+    /// Starts it before a service on `port`, with `prefix` as its internal location of the bucket's folder.
+    public static func start(before service: UInt16, port: UInt16, bucket: String, prefix: String)
+        async throws -> NginxProxy
+    {
+        guard let program else { throw HarnessError("no nginx") }
+        let folder = try TestFolder()
+        let user = ProcessInfo.processInfo.userName
+        let configuration = """
+            daemon off;
+            master_process off;
+            user \(user);
+            pid \(folder.path)/pid;
+            error_log \(folder.path)/error;
+            events {}
+            http {
+                access_log off;
+                client_body_temp_path \(folder.path)/body;
+                proxy_temp_path \(folder.path)/proxy;
+                fastcgi_temp_path \(folder.path)/fastcgi;
+                uwsgi_temp_path \(folder.path)/uwsgi;
+                scgi_temp_path \(folder.path)/scgi;
+                server {
+                    listen 127.0.0.1:\(port);
+                    location / {
+                        proxy_pass http://127.0.0.1:\(service);
+                        proxy_set_header Host $http_host;
+                    }
+                    location \(prefix) {
+                        internal;
+                        alias \(bucket)/;
+                    }
+                }
+            }
+            """
+        try configuration.write(toFile: folder.path + "/conf", atomically: true, encoding: .utf8)
+        let child = try ChildProcess.start(
+            program, ["-c", folder.path + "/conf", "-e", folder.path + "/error"],
+            environment: Command.environment,
+            errors: folder.path + "/errors")
+        let isUp = try await eventually {
+            if child.status != nil { throw HarnessError("nginx ended: \(folder.text("errors") ?? "")") }
+            return (try? await RawConnection.open(port: port)) != nil
+        }
+        guard isUp else { throw HarnessError("nginx does not listen") }
+        return NginxProxy(port: port, child: child)
+    }
+
+    /// A client of it.
+    public var client: RawClient { RawClient(port: port) }
+
+    /// Ends it.
+    public func stop() async throws {
+        child.signal(15)
+        _ = try await child.end()
+    }
+}

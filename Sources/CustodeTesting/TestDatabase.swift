@@ -1,0 +1,39 @@
+import Foundation
+
+/// One database of a private cluster, spoken to through `psql` so that no code under test is in between.
+public struct TestDatabase: Sendable {
+    /// The libpq URI.
+    public let uri: String
+
+    static let client = Checkout.tool("psql") ?? "/usr/bin/psql"
+
+    /// Runs SQL and returns the rows of its result, NULL as nil.
+    ///
+    /// Throws what the server says.
+    @discardableResult
+    public func sql(_ statement: String) async throws -> [[String?]] {
+        let output = try await Command.succeed(
+            Self.client,
+            [
+                "-X", "-q", "-A", "-t", "-F", "\u{1f}", "-R", "\u{1e}", "-P", "null=\u{1d}",
+                "-v", "ON_ERROR_STOP=1", "-d", uri, "-c", statement,
+            ])
+        let rows = output.hasSuffix("\n") ? output.dropLast() : output[...]
+        if rows.isEmpty { return [] }
+        return rows.split(separator: "\u{1e}", omittingEmptySubsequences: false).map { row in
+            row.split(separator: "\u{1f}", omittingEmptySubsequences: false).map {
+                $0 == "\u{1d}" ? nil : String($0)
+            }
+        }
+    }
+
+    /// The one value of a statement that yields one, nil for NULL and for no row.
+    public func value(_ statement: String) async throws -> String? {
+        try await sql(statement).first?.first ?? nil
+    }
+
+    /// A text as an SQL literal.
+    public static func quote(_ text: String) -> String {
+        "'" + text.replacing("'", with: "''") + "'"
+    }
+}

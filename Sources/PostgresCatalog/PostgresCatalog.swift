@@ -1,0 +1,225 @@
+public import CustodeCore
+public import PostgresClient
+
+/// The catalog in the SaaS's Postgres.
+///
+/// Look-ups of single objects that wait at the same time travel in one query; nothing is remembered
+/// from one to the next.
+public final class PostgresCatalog: Catalog {
+    private let pool: PostgresPool
+    private let tables: SaaSTables
+    private let statements: CatalogStatements
+    private let batcher: LookupBatcher
+
+    /// Reads what the SaaS's tables look like and checks that the schema is the one this program needs.
+    ///
+    /// - Throws: ``SchemaMissing``, ``SaaSTables/Fault``, `PostgresError`.
+    public init(pool: PostgresPool) async throws {
+        let tables = try await pool.withConnection { connection in
+            let status = try await SchemaInstaller(connection).status()
+            guard status.isCurrent else { throw SchemaMissing(status) }
+            return try await SaaSTables(connection)
+        }
+        self.pool = pool
+        self.tables = tables
+        statements = CatalogStatements(tables)
+        let statement = statements.find
+        batcher = LookupBatcher { questions throws(CatalogError) in
+            try await Self.find(questions, statement, pool)
+        }
+    }
+
+    /// Finds a job and what it refers to, as of now.
+    public func find(_ job: JobID, _ object: ObjectName) async throws(CatalogError) -> JobObject? {
+        guard let id = tables.canonical(job.text) else { return nil }
+        return try await batcher.find(LookupBatcher.Question(job: id, object: object.text))
+    }
+
+    /// Finds a job and what it refers to, as of now.
+    public func find(_ wanted: [(job: JobID, object: ObjectName)]) async throws(CatalogError) -> [JobObject?] {
+        var questions: [LookupBatcher.Question] = []
+        var places: [Int?] = []
+        for (job, object) in wanted {
+            guard let id = tables.canonical(job.text) else {
+                places.append(nil)
+                continue
+            }
+            places.append(questions.count)
+            questions.append(LookupBatcher.Question(job: id, object: object.text))
+        }
+        guard !questions.isEmpty else { return wanted.map { _ in nil } }
+        let answers = try await Self.find(questions, statements.find, pool)
+        return places.map { $0.flatMap { answers[$0] } }
+    }
+
+    /// Finds a job with all objects it refers to.
+    public func objects(of job: JobID) async throws(CatalogError) -> (owner: UserID, objects: [ObjectRecord])? {
+        guard let id = tables.canonical(job.text) else { return nil }
+        let rows = try await query(statements.objects, [.text(id)])
+        return try Self.decoding { () throws(PostgresError) in
+            guard let first = rows.first, let owner = UserID(try first.text(0)) else { return nil }
+            var records: [ObjectRecord] = []
+            for row in rows where try !row.isNull(1) {
+                if let record = try RowDecoding.record(row, job: JobID(id), object: row.text(1), from: 2) {
+                    records.append(record)
+                }
+            }
+            return (owner, records)
+        }
+    }
+
+    /// Starts what will become one object.
+    public func beginUpload(
+        job: JobID, object: ObjectName, plain: ObjectKey, suffixed: ObjectKey, lease: Duration
+    ) async throws(CatalogError) -> UploadIntent {
+        let rows = try await query(
+            statements.beginUpload,
+            [.text(job.text), .text(plain.text), .text(suffixed.text), .text(lease.interval)])
+        return try Self.decoding { () throws(PostgresError) in
+            guard let row = rows.first else { throw RowDecoding.nothing }
+            return UploadIntent(id: try row.int(0), key: try row.text(1) == plain.text ? plain : suffixed)
+        }
+    }
+
+    /// Moves an intent to another key, before bytes appear there.
+    public func move(_ intent: UploadIntent, to key: ObjectKey) async throws(CatalogError) -> UploadIntent {
+        let moved = try await query(statements.move, [.int(intent.id), .text(key.text)])
+        guard moved.affectedRows == 1 else { throw .failed("an upload's intent is gone") }
+        return UploadIntent(id: intent.id, key: key)
+    }
+
+    /// Keeps an intent alive for another lease from now.
+    public func renew(_ intent: UploadIntent, lease: Duration) async throws(CatalogError) {
+        _ = try await query(statements.renew, [.int(intent.id), .text(lease.interval)])
+    }
+
+    /// Closes an intent under whose key no bytes were published.
+    public func cancel(_ intent: UploadIntent) async throws(CatalogError) {
+        _ = try await query(statements.cancel, [.int(intent.id)])
+    }
+
+    /// Hands an intent's bytes over to collection.
+    public func abandon(_ intent: UploadIntent) async throws(CatalogError) {
+        _ = try await query(statements.abandon, [.int(intent.id)])
+    }
+
+    /// Makes the job refer to an upload's bytes, in one transaction under the job's lock.
+    public func publish(_ publication: Publication) async throws(CatalogError) -> PublishOutcome {
+        let record = publication.record
+        let expected =
+            switch publication.expectation {
+            case .absent: "absent"
+            case .present: "present"
+            case .matches(let etag): etag.text
+            }
+        let rows = try await query(
+            statements.publish,
+            [
+                .int(publication.intent.id), .text(record.job.text), .text(publication.owner.text),
+                .text(record.object.text), .text(record.key), .text(record.contentType), .int(record.size),
+                .text(record.sha256.hex), .text(record.etag.text), .optionalText(record.filename), .text(expected),
+            ])
+        return try Self.decoding { () throws(PostgresError) in
+            guard let row = rows.first else { throw RowDecoding.nothing }
+            switch try row.text(0) {
+            case "published": return .published(Timestamp(microseconds: try row.int(1)))
+            case "gone": return .jobGone
+            case "exists": return .exists
+            case "changed": return .changed
+            default: return .intentLost
+            }
+        }
+    }
+
+    /// Makes the job no longer refer to this object.
+    public func forget(_ job: JobID, _ object: ObjectName) async throws(CatalogError) -> Bool {
+        let rows = try await query(statements.forget, [.text(job.text), .text(object.text)])
+        return try Self.decoding { () throws(PostgresError) in try rows.first?.bool(0) ?? false }
+    }
+
+    /// Makes every link of the job minted so far invalid.
+    public func revokeLinks(of job: JobID) async throws(CatalogError) {
+        _ = try await query(statements.revokeLinks, [.text(job.text)])
+    }
+
+    /// Uses up a link that works once.
+    public func burn(_ nonce: [UInt8], expires: Timestamp) async throws(CatalogError) -> Bool {
+        try await query(statements.burn, [.text(Hex.encode(nonce)), .int(expires.seconds)]).affectedRows == 1
+    }
+
+    /// Confirms that it answers, and is fit for use.
+    public func probe() async throws(CatalogError) {
+        _ = try await query(statements.probe)
+    }
+
+    private func query(
+        _ statement: PostgresStatement, _ parameters: [PostgresValue] = []
+    ) async throws(CatalogError) -> PostgresResult {
+        do throws(PostgresError) {
+            return try await pool.query(statement, parameters)
+        } catch {
+            throw CatalogError(error)
+        }
+    }
+
+    private static func find(
+        _ questions: [LookupBatcher.Question], _ statement: PostgresStatement, _ pool: PostgresPool
+    ) async throws(CatalogError) -> [JobObject?] {
+        do throws(PostgresError) {
+            let rows = try await pool.query(
+                statement, [.textArray(questions.map(\.job)), .textArray(questions.map(\.object))])
+            var answers = [JobObject?](repeating: nil, count: questions.count)
+            for row in rows {
+                let place = Int(try row.int(0)) - 1
+                guard answers.indices.contains(place) else { continue }
+                answers[place] = try RowDecoding.jobObject(row, object: questions[place].object)
+            }
+            return answers
+        } catch {
+            throw CatalogError(error)
+        }
+    }
+
+    private static func decoding<T>(_ body: () throws(PostgresError) -> T) throws(CatalogError) -> T {
+        do throws(PostgresError) {
+            return try body()
+        } catch {
+            throw CatalogError(error)
+        }
+    }
+}
+
+/// The database does not carry the schema that this program needs.
+public struct SchemaMissing: Error, CustomStringConvertible, Sendable {
+    /// What it carries.
+    public let status: SchemaInstaller.Status
+
+    /// The fault of a database in this state.
+    public init(_ status: SchemaInstaller.Status) { self.status = status }
+
+    /// What it is, for logs and people.
+    public var description: String {
+        status.installed == 0
+            ? "the database has no Custode schema; run: custode schema install"
+            : "the database carries Custode schema version \(status.installed), this program needs "
+                + "\(status.needed); run: custode schema install"
+    }
+}
+
+extension Duration {
+    /// The duration as Postgres reads an interval.
+    fileprivate var interval: String { "\(components.seconds) seconds" }
+}
+
+extension CatalogError {
+    /// What an error of the client means to the core; details are for the log only.
+    init(_ error: PostgresError) {
+        if error.code == .cancelled {
+            self = .cancelled
+        } else if error.isRetryable || error.code == .closed {
+            self = .unavailable(error.debugDescription)
+        } else {
+            self = .failed(error.debugDescription)
+        }
+    }
+}

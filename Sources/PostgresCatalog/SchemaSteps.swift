@@ -1,0 +1,156 @@
+/// The tables and functions of the schema `custode`.
+enum SchemaSteps {
+    /// What takes the schema from each version to the next.
+    ///
+    /// A published step is never changed.
+    static let all = [first]
+
+    private static let first = """
+        create schema custode;
+        comment on schema custode is 'Objects, uploads and links of the Custode storage service';
+        create table custode.schema_version (
+            only_row boolean primary key default true check (only_row),
+            version bigint not null,
+            installed_at timestamptz not null default now()
+        );
+        insert into custode.schema_version (version) values (0);
+
+        create table custode.storage_identity (
+            only_row boolean primary key default true check (only_row),
+            id uuid not null default gen_random_uuid(),
+            created_at timestamptz not null default now()
+        );
+        insert into custode.storage_identity default values;
+
+        create table custode.objects (
+            key text collate "C" primary key,
+            job_id text not null,
+            object text not null,
+            content_type text not null,
+            size bigint not null check (size >= 0),
+            sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
+            etag text not null,
+            filename text,
+            created_at timestamptz not null default clock_timestamp()
+        );
+        create index objects_job on custode.objects (job_id, object);
+
+        create table custode.upload_intents (
+            id bigint generated always as identity primary key,
+            key text collate "C" not null unique,
+            job_id text not null,
+            state text not null default 'open' check (state in ('open', 'abandoned')),
+            lease_until timestamptz not null,
+            created_at timestamptz not null default clock_timestamp()
+        );
+        create index upload_intents_lease on custode.upload_intents (lease_until);
+
+        create table custode.link_epochs (
+            job_id text primary key,
+            epoch bigint not null
+        );
+
+        create table custode.link_uses (
+            nonce text primary key,
+            expires_at timestamptz not null
+        );
+        create index link_uses_expiry on custode.link_uses (expires_at);
+        """
+
+    /// The functions that touch the SaaS's rows, written for the types of its columns.
+    static func functions(_ tables: SaaSTables) -> String {
+        """
+        create or replace function custode.lock_job(p_job text) returns void
+        language sql as $$
+            select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('custode:' || p_job, 0))
+        $$;
+
+        -- What a job refers to as an artifact: of several rows the newest counts.
+        create or replace function custode.artifact(p_job \(tables.jobID.rawValue), p_object text)
+            returns table (artifact_id text, storage_ref text)
+        language sql stable rows 1 as $$
+            select a.id::text, a.storage_ref
+            from \(tables.artifacts) a left join custode.objects o on o.key = a.storage_ref
+            where a.job_id = p_job and a.kind::text = p_object
+            order by o.created_at desc nulls last, a.id desc limit 1
+        $$;
+
+        create or replace function custode.begin_upload(p_job text, p_plain text, p_suffixed text, p_lease interval,
+            out intent bigint, out key text)
+        language plpgsql as $$
+        begin
+            key := p_plain;
+            if exists (select from custode.objects o where o.key = p_plain) then
+                key := p_suffixed;
+            end if;
+            insert into custode.upload_intents as i (key, job_id, lease_until)
+                values (begin_upload.key, p_job, clock_timestamp() + p_lease)
+                on conflict do nothing returning i.id into intent;
+            if intent is null then
+                key := p_suffixed;
+                insert into custode.upload_intents as i (key, job_id, lease_until)
+                    values (begin_upload.key, p_job, clock_timestamp() + p_lease) returning i.id into intent;
+            end if;
+        end $$;
+
+        create or replace function custode.publish(
+            p_intent bigint, p_job text, p_owner text, p_object text, p_key text, p_type text, p_size bigint,
+            p_sha256 text, p_etag text, p_filename text, p_expected text,
+            out outcome text, out created_at timestamptz)
+        language plpgsql as $$
+        declare
+            v_job \(tables.jobID.rawValue) := p_job;
+            v_ref text;
+            v_artifact text;
+            v_etag text;
+        begin
+            perform custode.lock_job(p_job);
+            select j.input_ref into v_ref from \(tables.jobs) j
+                where j.id = v_job and j.user_id::text = p_owner for no key update;
+            if not found then outcome := 'gone'; return; end if;
+            delete from custode.upload_intents i where i.id = p_intent and i.key = p_key and i.state = 'open';
+            if not found then outcome := 'lost'; return; end if;
+            if p_object <> 'input' then
+                select a.artifact_id, a.storage_ref into v_artifact, v_ref from custode.artifact(v_job, p_object) a;
+            end if;
+            select o.etag into v_etag from custode.objects o where o.key = v_ref;
+            outcome := case
+                when p_expected = 'absent' then case when v_ref is null then 'published' else 'exists' end
+                when p_expected = 'present' then case when v_ref is null then 'changed' else 'published' end
+                when v_etag = p_expected then 'published' else 'changed' end;
+            if outcome <> 'published' then
+                -- Its bytes are there and nobody will refer to them: collection's from now on.
+                insert into custode.upload_intents (key, job_id, state, lease_until)
+                    values (p_key, p_job, 'abandoned', clock_timestamp());
+                return;
+            end if;
+            created_at := clock_timestamp();
+            insert into custode.objects as o
+                (key, job_id, object, content_type, size, sha256, etag, filename, created_at)
+                values (p_key, p_job, p_object, p_type, p_size, p_sha256, p_etag, p_filename, publish.created_at);
+            if p_object = 'input' then
+                update \(tables.jobs) set input_ref = p_key where id = v_job;
+            elsif v_artifact is null then
+                insert into \(tables.artifacts) (\(tables.newArtifactID == nil ? "" : "id, ")job_id, kind, storage_ref)
+                    values (\(tables.newArtifactID.map { "\($0), " } ?? "")v_job, p_object::\(tables.kindType), p_key);
+            else
+                update \(tables.artifacts) a set storage_ref = p_key where a.id::text = v_artifact and a.job_id = v_job;
+            end if;
+        end $$;
+
+        create or replace function custode.forget(p_job text, p_object text) returns boolean
+        language plpgsql as $$
+        declare
+            v_job \(tables.jobID.rawValue) := p_job;
+        begin
+            perform custode.lock_job(p_job);
+            if p_object = 'input' then
+                update \(tables.jobs) set input_ref = null where id = v_job and input_ref is not null;
+            else
+                delete from \(tables.artifacts) a where a.job_id = v_job and a.kind::text = p_object;
+            end if;
+            return found;
+        end $$;
+        """
+    }
+}

@@ -1,0 +1,34 @@
+import Foundation
+
+let help = """
+    custode-bench VERB --name value …: the load tools of scripts/bench
+
+    get        --url U [--times N] [--copy yes]                     large GETs into a sink
+    put        --url U --size BYTES [--header H]…                   one large PUT from memory
+    puts       --url U --paths FILE --size BYTES [--connections N]  small PUTs over keep-alive connections
+    baseline   --database URI --root DIR --objects N --size BYTES   the syncs and commits of such PUTs alone
+    uploads    --url U --paths FILE --size BYTES --seconds S --budget BYTES
+    downloads  --url U --connections N --seconds S
+    """
+
+signal(SIGPIPE, SIG_IGN)
+do {
+    let words = CommandLine.arguments.dropFirst()
+    if words.first == "--help" {
+        print(help)
+        exit(0)
+    }
+    let arguments = try Arguments(words)
+    switch arguments.verb {
+    case "get": try FetchOne(arguments)()
+    case "put": try SendOne(arguments)()
+    case "puts": try SendMany(arguments)()
+    case "baseline": try DurableBaseline(arguments)()
+    case "uploads": try HoldUploads(arguments)()
+    case "downloads": try HoldDownloads(arguments)()
+    default: throw BenchError("no tool \(arguments.verb); see --help")
+    }
+} catch {
+    FileHandle.standardError.write(Data("custode-bench: \(error)\n".utf8))
+    exit(1)
+}

@@ -1,0 +1,130 @@
+import ArgumentParser
+import CustodeCore
+import Foundation
+import Identity
+import NIOPosix
+import PostgresCatalog
+import PostgresClient
+
+/// `custode check`.
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Probes settings, database, bucket, keys and clock, and says how to mend them.",
+        discussion: "Exits 1 if anything is wrong. --json prints ok and checks: name, ok, detail.")
+
+    @OptionGroup var options: SettingOptions
+    @Flag(help: "Print one JSON object.") var json = false
+
+    private struct Finding {
+        let name: String
+        let isGood: Bool
+        let detail: String
+    }
+
+    func run() async throws {
+        let settings = try options.settings()
+        let parts = Parts(settings)
+        if !json {
+            for (name, value) in settings.effective { print("     \(name.rawValue) = \(value)") }
+        }
+        var findings = [Finding(name: "settings", isGood: true, detail: "policy \(settings.policyPath)")]
+        findings += await database(parts)
+        findings.append(await finding("bucket") { try await self.bucket(parts) })
+        findings.append(
+            await finding("link keys") { "key \(try parts.keyRing().activeKey) signs (\(settings.linkKeysPath))" })
+        findings.append(
+            await finding("service keys") {
+                let count = try parts.serviceKeys().count
+                guard count > 0 else {
+                    throw CommandFailure(
+                        description: "none; run custode service-key new, and name the file in CUSTODE_SERVICE_KEYS")
+                }
+                return "\(count) known"
+            })
+        report(findings)
+        if findings.contains(where: { !$0.isGood }) { throw ExitCode(1) }
+    }
+
+    private func database(_ parts: Parts) async -> [Finding] {
+        let connection: PostgresConnection
+        do {
+            connection = try await parts.connection()
+        } catch {
+            return [Finding(name: "database", isGood: false, detail: Self.explanation(error))]
+        }
+        var findings = [Finding(name: "database", isGood: true, detail: "server \(connection.serverVersion)")]
+        findings.append(
+            await finding("schema") {
+                let status = try await SchemaInstaller(connection).status()
+                guard status.isCurrent else { throw SchemaMissing(status) }
+                _ = try await SaaSTables(connection)
+                return "version \(status.installed)"
+            })
+        findings.append(
+            await finding("clock") {
+                let before = parts.clock.now()
+                let statement = PostgresStatement(
+                    name: nil, "select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+                let theirs = try await connection.query(statement).first?.int(0) ?? 0
+                let skew = (theirs - before.microseconds) / 1_000_000
+                guard abs(skew) <= 60 else {
+                    throw CommandFailure(description: "the database's clock is \(skew) s off ours; run NTP on both")
+                }
+                return "the database's differs by less than a minute"
+            })
+        await connection.close()
+        return findings
+    }
+
+    private func bucket(_ parts: Parts) async throws -> String {
+        let threads = NIOThreadPool(numberOfThreads: 1)
+        threads.start()
+        let result: Result<Void, any Error>
+        do {
+            try await parts.store(threads).probe()
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        try await threads.shutdownGracefully()
+        try result.get()
+        return "takes writes"
+    }
+
+    private func finding(_ name: String, _ probe: () async throws -> String) async -> Finding {
+        do {
+            return Finding(name: name, isGood: true, detail: try await probe())
+        } catch {
+            return Finding(name: name, isGood: false, detail: Self.explanation(error))
+        }
+    }
+
+    private static func explanation(_ error: any Error) -> String {
+        switch error {
+        case let error as PostgresError:
+            "\(error.message.trimmingCharacters(in: .whitespacesAndNewlines)); check CUSTODE_DATABASE_URL"
+        case BlobStoreError.unavailable(let text): "\(text); check CUSTODE_BUCKET and its permissions"
+        case BlobStoreError.noRoom: "the bucket's disk is full"
+        default: String(describing: error)
+        }
+    }
+
+    private func report(_ findings: [Finding]) {
+        guard json else {
+            for finding in findings {
+                print("\(finding.isGood ? "ok  " : "FAIL") \(finding.name): \(finding.detail)")
+            }
+            return
+        }
+        let checks = findings.map { ["name": $0.name, "ok": $0.isGood, "detail": $0.detail] as [String: any Sendable] }
+        let whole: [String: any Sendable] = ["ok": findings.allSatisfy(\.isGood), "checks": checks]
+        if let data = try? JSONSerialization.data(withJSONObject: whole, options: [.sortedKeys]) {
+            print(String(decoding: data, as: UTF8.self))
+        }
+    }
+}
+
+extension KeyRing {
+    /// The number of the key that signs.
+    fileprivate var activeKey: UInt16 { active?.id ?? 0 }
+}

@@ -1,0 +1,12 @@
+import ArgumentParser
+
+/// `custode serve`.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serves uploads, links and downloads until SIGTERM or Ctrl-C.",
+        discussion: "SIGHUP reads the service keys and the link key ring again.")
+
+    @OptionGroup var options: SettingOptions
+
+    func run() async throws { try await Server(settings: try options.settings()).run() }
+}

@@ -1,0 +1,65 @@
+import BlobStores
+import ContentSniffer
+import CustodeCore
+import Foundation
+import Identity
+import Logging
+import NIOPosix
+import PostgresCatalog
+import PostgresClient
+import Telemetry
+
+/// Builds the parts that commands and the service are composed of.
+struct Parts {
+    let settings: Settings
+    let logger: Logger
+    let clock = SystemClock()
+    let random = SystemRandom()
+
+    init(_ settings: Settings) {
+        self.settings = settings
+        var logger = Logger(label: "custode") { label in
+            StderrLog(label: label, format: settings.logFormat, level: settings.logLevel)
+        }
+        logger.logLevel = settings.logLevel
+        self.logger = logger
+    }
+
+    func pool() throws -> PostgresPool {
+        PostgresPool(PostgresConfiguration(uri: try settings.requireDatabase()))
+    }
+
+    func connection() async throws -> PostgresConnection {
+        try await PostgresConnection.connect(PostgresConfiguration(uri: try settings.requireDatabase()))
+    }
+
+    /// - Parameter threads: Where the bucket's system calls are made; running.
+    func store(_ threads: NIOThreadPool) throws -> any BlobStore {
+        switch try settings.requireBucket() {
+        case .directory(let path): try DirectoryStore(path: path, threads: threads)
+        }
+    }
+
+    func keyRing() throws -> KeyRing {
+        try KeyRingFile(path: settings.linkKeysPath).loadOrCreate(random: random, now: clock.now())
+    }
+
+    func serviceKeys() throws -> ServiceKeys {
+        guard let path = settings.serviceKeysPath else { return try ServiceKeys(file: "") }
+        return try ServiceKeys(file: try Self.text(path))
+    }
+
+    static func text(_ path: String) throws -> String {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw Settings.Faults(list: ["CUSTODE_SERVICE_KEYS: cannot read \(path)"])
+        }
+        return text
+    }
+
+    /// - Parameter identity: That of the storage, which the database holds.
+    func signer(_ keys: LinkKeys, identity: String) -> LinkSigner {
+        LinkSigner(
+            authenticator: keys, deployment: "\(identity) \(settings.environment)",
+            maximumTTL: settings.policy.links.maximumTTL, clock: clock)
+    }
+}

@@ -1,0 +1,28 @@
+import Foundation
+import Identity
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// Reads the key files again when SIGHUP says so; what cannot be read leaves the old keys in force.
+struct KeyReload: Service {
+    let settings: Settings
+    let serviceKeys: ServiceKeys
+    let linkKeys: LinkKeys
+    let logger: Logger
+
+    func run() async throws {
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
+        for await _ in hangups.cancelOnGracefulShutdown() { reload() }
+    }
+
+    private func reload() {
+        do {
+            if let path = settings.serviceKeysPath { try serviceKeys.reload(file: try Parts.text(path)) }
+            linkKeys.reload(try KeyRingFile(path: settings.linkKeysPath).load())
+            logger.notice("keys reloaded", metadata: ["service_keys": "\(serviceKeys.count)"])
+        } catch {
+            logger.error("keys not reloaded, the old ones stay: \(error)")
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import ContentSniffer
+import CustodeCore
+import CustodeHTTP
+import Foundation
+import HummingbirdCore
+import Identity
+import Logging
+import NIOCore
+import NIOPosix
+import PostgresCatalog
+import PostgresClient
+import ServiceLifecycle
+import Telemetry
+import UnixSignals
+
+/// The running service: composes the parts, listens, and stops in order.
+struct Server {
+    private static let diskThreads = 32
+    private static let longestDrain = Duration.seconds(30)
+
+    let settings: Settings
+
+    /// Serves until a signal says to stop: then what runs is finished, for a while, and nothing new begins.
+    func run() async throws {
+        // A file beyond a limit is an error to answer, not a reason to die.
+        signal(SIGXFSZ, SIG_IGN)
+        let parts = Parts(settings)
+        let threads = NIOThreadPool(numberOfThreads: Self.diskThreads)
+        threads.start()
+        let pool = try parts.pool()
+        let store = try parts.store(threads)
+        let linkKeys = LinkKeys(try parts.keyRing())
+        let serviceKeys = try parts.serviceKeys()
+        let sniffer = try MagicSniffer()
+        let catalog = try await PostgresCatalog(pool: pool)
+        let identity = try await pool.withConnection { try await SchemaInstaller($0).status().identity }
+        let metrics = ServiceMetrics(pool: pool)
+        var configuration = ServiceConfiguration(publicURL: settings.publicURL)
+        configuration.delivery = settings.delivery
+        configuration.corsOrigins = settings.corsOrigins
+        let service = CustodeService(
+            configuration: configuration, policy: settings.policy, catalog: catalog, store: store,
+            sniffer: MagicTypeSniffer(sniffer: sniffer), authenticator: serviceKeys,
+            signer: parts.signer(linkKeys, identity: identity ?? ""), clock: parts.clock, random: parts.random,
+            metrics: metrics, logger: parts.logger)
+        let admin = AdminService(catalog: catalog, store: store, logger: parts.logger) { metrics.registry.text }
+        if serviceKeys.count == 0 {
+            parts.logger.warning("no service keys: every call on /v1 is refused; see custode service-key new --help")
+        }
+        let reload = KeyReload(settings: settings, serviceKeys: serviceKeys, linkKeys: linkKeys, logger: parts.logger)
+        var group = ServiceGroupConfiguration(
+            services: [
+                .init(service: reload),
+                .init(service: listener(settings.adminListen, parts.logger, admin.respond)),
+                .init(service: listener(settings.listen, parts.logger, service.respond)),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: parts.logger)
+        group.maximumGracefulShutdownDuration = Self.longestDrain
+        try await ServiceGroup(configuration: group).run()
+        await pool.close()
+        sniffer.shutdown()
+        try await threads.shutdownGracefully()
+        parts.logger.notice("stopped")
+    }
+
+    private func listener(
+        _ address: HostPort, _ logger: Logger, _ responder: @escaping HTTPChannelHandler.Responder
+    ) -> any Service {
+        CustodeChannel(limits: ConnectionLimits(), responder: responder).server(
+            configuration: ServerConfiguration(address: .hostname(address.host, port: address.port), backlog: 1_024),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+    }
+}

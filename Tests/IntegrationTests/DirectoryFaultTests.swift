@@ -1,0 +1,208 @@
+import CustodeTesting
+import Foundation
+import Testing
+
+@Suite("A directory bucket under faults of the system", .serialized)
+struct DirectoryFaultTests {
+    private static let writes = "write,writev,pwrite64,pwritev,pwritev2"
+    private static let publications = "linkat,link,renameat,renameat2,rename"
+
+    /// A world whose traced calls are those of its own service, ready and warm.
+    private func world() async throws -> World {
+        let world = try await World.start()
+        _ = try await world.jobWithInput()
+        return world
+    }
+
+    private func pid(_ world: World) throws -> Int32 {
+        try #require(world.service.pid)
+    }
+
+    /// The threads that write the bucket's files: faults in `write` are for them alone, since the whole
+    /// process writes to sockets, wake-up descriptors and the log.
+    private func writers(_ world: World) async throws -> [Int32] {
+        let tracer = try await Tracer.attach(
+            to: try pid(world), options: ["-y", "-e", "trace=" + Self.writes])
+        let jobs = try await world.newJobs(32)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for job in jobs {
+                group.addTask { _ = try await world.store("input", of: job, Sample.wav(samples: 50_000)) }
+            }
+            try await group.waitForAll()
+        }
+        let lines = try await tracer.detach()
+        let threads = lines.filter { $0.contains("<\(world.bucket)/") }.compactMap { line in
+            line.split(separator: " ").first.flatMap { Int32($0) }
+        }
+        return Array(Set(threads))
+    }
+
+    private func expectRefused(
+        _ world: World, _ statuses: Set<Int>, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let job = try await world.newJob()
+        let reply = try await world.put("input", of: job, Sample.wav(samples: 200_000), type: "audio/wav")
+        #expect(statuses.contains(reply.status), "\(reply.summary)", sourceLocation: sourceLocation)
+        #expect(try await world.reference("input", of: job) == nil, sourceLocation: sourceLocation)
+        #expect(try await world.get("input", of: job).status == 404, sourceLocation: sourceLocation)
+    }
+
+    private func expectWell(_ world: World, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let job = try await world.newJob()
+        let reply = try await world.put("input", of: job, Sample.wav(samples: 70_000), type: "audio/wav")
+        #expect(reply.status == 201, "\(reply.summary)", sourceLocation: sourceLocation)
+        let back = try await world.get("input", of: job)
+        #expect(back.body == Sample.wav(samples: 70_000), sourceLocation: sourceLocation)
+    }
+
+    @Test(
+        "an fsync that fails fails the upload, of the file and of the directory alike, and is not tried again",
+        .enabled { try await Tracer.isUsable.value() }, arguments: [1, 2])
+    func syncFails(nth: Int) async throws {
+        let world = try await world()
+        let tracer = try await Tracer.attach(
+            to: try pid(world),
+            options: [
+                "-y", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=\(nth)",
+            ])
+        try await expectRefused(world, [500, 503])
+        let lines = try await tracer.detach()
+        let failed = try #require(lines.first { $0.contains("EIO") })
+        let descriptor = failed.firstMatch(of: /sync\((\d+<[^>]*>)/)?.1
+        let later = lines.drop { $0 != failed }.dropFirst()
+        #expect(!later.contains { line in descriptor.map { line.contains($0) } ?? false }, "\(lines)")
+        try await expectWell(world)
+        try await world.close()
+    }
+
+    @Test(
+        "an entry that cannot be made fails the upload and leaves nothing",
+        .enabled { try await Tracer.isUsable.value() },
+        arguments: [("EIO", [500, 503]), ("EDQUOT", [507]), ("ENOSPC", [507])] as [(String, Set<Int>)])
+    func publicationFails(error: String, statuses: Set<Int>) async throws {
+        let world = try await world()
+        let tracer = try await Tracer.attach(
+            to: try pid(world),
+            options: [
+                "-e", "trace=" + Self.publications, "-e", "inject=\(Self.publications):error=\(error):when=1",
+            ])
+        try await world.expectNothingLeft { try await expectRefused(world, statuses) }
+        try await tracer.detach()
+        try await expectWell(world)
+        try await world.close()
+    }
+
+    @Test(
+        "a write that fails fails the upload and leaves nothing; the disk full is 507",
+        .enabled { try await Tracer.isUsable.value() },
+        arguments: [("ENOSPC", [507]), ("EIO", [500, 503]), ("EDQUOT", [507])] as [(String, Set<Int>)])
+    func writeFails(error: String, statuses: Set<Int>) async throws {
+        let world = try await world()
+        let threads = try await writers(world)
+        try #require(!threads.isEmpty)
+        let tracer = try await Tracer.attach(
+            to: try pid(world), threads: threads,
+            options: ["-e", "trace=" + Self.writes, "-e", "inject=\(Self.writes):error=\(error):when=1+"])
+        try await world.expectNothingLeft { try await expectRefused(world, statuses) }
+        try await tracer.detach()
+        try await expectWell(world)
+        try await world.close()
+    }
+
+    @Test(
+        "a write that takes fewer bytes than given loses none: the object is whole, or refused",
+        .enabled { try await Tracer.isUsable.value() })
+    func shortWrite() async throws {
+        let world = try await world()
+        let threads = try await writers(world)
+        // The call does not happen and claims three bytes: only a reader that trusts the count and not the file can
+        // be wrong about it, and the file then is short.
+        let tracer = try await Tracer.attach(
+            to: try pid(world), threads: threads,
+            options: ["-e", "trace=" + Self.writes, "-e", "inject=\(Self.writes):retval=3:when=2"])
+        let job = try await world.newJob()
+        let reply = try await world.put("input", of: job, Sample.wav(samples: 200_000), type: "audio/wav")
+        let lines = try await tracer.detach()
+        #expect(lines.contains { $0.contains("INJECTED") }, "\(lines.count)")
+        #expect(
+            reply.status >= 500, "the size on disk is verified before anything is published: \(reply.summary)"
+        )
+        #expect(try await world.reference("input", of: job) == nil)
+        try await expectWell(world)
+        try await world.close()
+    }
+
+    @Test(
+        "killed at any system call of an upload: absent or whole, never a reference without bytes",
+        .tags(.slow),
+        .enabled { try await Tracer.isUsable.value() })
+    func killedAtEachCall() async throws {
+        let world = try await world()
+        let calls = [
+            ("fsync,fdatasync", 3), (Self.publications, 1), ("mkdir,mkdirat", 3), ("openat,openat2", 6),
+        ]
+        for (call, most) in calls {
+            for nth in 1...most {
+                let job = try await world.newJob()
+                let before = try await world.database.value("select count(*) from custode.objects")
+                let tracer = try await Tracer.attach(
+                    to: try pid(world),
+                    options: ["-e", "trace=" + call, "-e", "inject=\(call):signal=KILL:when=\(nth)"])
+                let sound = Sample.wav(samples: 100_000, seed: UInt32(nth))
+                let reply = try? await world.put("input", of: job, sound, type: "audio/wav")
+                try await tracer.detach()
+                if world.service.pid == nil { try await world.service.start() }
+                let back = try await world.get("input", of: job)
+                if reply?.status == 201 { #expect(back.status == 200, "\(call) \(nth)") }
+                if back.status == 200 {
+                    #expect(back.body == sound, "\(call) \(nth)")
+                } else {
+                    #expect(back.status == 404, "\(call) \(nth): \(back.summary)")
+                    #expect(try await world.reference("input", of: job) == nil, "\(call) \(nth)")
+                    #expect(try await world.database.value("select count(*) from custode.objects") == before)
+                    // The dead upload may hold the plain name; the next one must not mind.
+                    let again = try await world.put("input", of: job, sound, type: "audio/wav")
+                    #expect(again.status == 201, "\(call) \(nth): \(again.summary)")
+                    #expect(try await world.get("input", of: job).body == sound, "\(call) \(nth)")
+                }
+            }
+        }
+        try await world.close()
+    }
+
+    @Test(
+        "the order on disk: written, synced, linked, directory synced, and only then 201",
+        .enabled { try await Tracer.isUsable.value() })
+    func order() async throws {
+        let world = try await world()
+        let job = try await world.newJob()
+        let tracer = try await Tracer.attach(
+            to: try pid(world),
+            options: [
+                "-y", "-s", "32", "-e",
+                "trace=\(Self.writes),sendto,sendmsg,fsync,fdatasync,mkdirat,\(Self.publications)",
+            ])
+        #expect(
+            try await world.put("input", of: job, Sample.wav(samples: 200_000), type: "audio/wav").status
+                == 201)
+        let lines = try await tracer.detach()
+        let inBucket = "<\(world.bucket)"
+        let places = { (matches: (Substring) -> Bool) in lines.indices.filter { matches(lines[$0]) } }
+        let written = places { $0.contains("write") && $0.contains(inBucket) && !$0.contains("HTTP/1.1") }
+        let synced = places { $0.contains("sync(") && $0.contains(inBucket) }
+        let linked = places { $0.contains("original.wav") && $0.contains(" = 0") && !$0.contains("write") }
+        let answered = places { $0.contains("HTTP/1.1 201") }
+        let (lastWrite, link) = (try #require(written.last), try #require(linked.first))
+        let answer = try #require(answered.first)
+        #expect(lastWrite < link && link < answer)
+        #expect(synced.contains { lastWrite < $0 && $0 < link && !lines[$0].contains("/jobs/") }, "the file")
+        #expect(
+            synced.contains { link < $0 && $0 < answer && lines[$0].contains("/jobs/\(job.id)/input>") },
+            "its directory")
+        // The job's folders are new: each needs its parent synced to outlast a crash.
+        for parent in ["/jobs/\(job.id)>", "/jobs>"] {
+            #expect(synced.contains { $0 < answer && lines[$0].contains(parent) }, "\(parent)")
+        }
+        try await world.close()
+    }
+}
