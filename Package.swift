@@ -51,6 +51,7 @@ let package = Package(
                 unixSignals, yams,
             ],
             swiftSettings: pure),
+        .executableTarget(name: "custode-bench", dependencies: ["CLibPQ"], swiftSettings: base),
         .target(
             name: "CustodeHTTP",
             dependencies: [

@@ -1,0 +1,30 @@
+# Sourced by the scripts: installs Debian packages that are missing, and says so.
+#
+#   need PACKAGE…
+
+need() {
+    local package missing=() as_root=()
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+    done
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    command -v apt-get >/dev/null || {
+        echo "these packages are missing, and there is no apt-get to install them with: ${missing[*]}" >&2
+        return 1
+    }
+    echo "installing ${missing[*]}" >&2
+    [[ $(id -u) -eq 0 ]] || as_root=(sudo)
+    "${as_root[@]}" apt-get -qq update >&2
+    # Servers among them are started by the scripts, with configurations of their own, and by nobody else.
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+        apt-get -qq install -y --no-install-recommends "${missing[@]}" >&2
+}
+
+# What building and running needs.
+need_to_build() {
+    command -v swift >/dev/null || {
+        echo "Swift 6.2 or later is needed: see https://www.swift.org/install/linux" >&2
+        return 1
+    }
+    need libpq-dev libmagic-dev libssl-dev pkg-config
+}
