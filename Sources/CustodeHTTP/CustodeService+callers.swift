@@ -1,7 +1,6 @@
 internal import CustodeCore
 internal import HTTPTypes
 internal import HummingbirdCore
-internal import Logging
 
 extension CustodeService {
     /// Recognises who calls, and the user acted for.
@@ -21,14 +20,14 @@ extension CustodeService {
             }
             return Principal(user: user, grants: [.delegate], name: "user")
         case .service(let id, let grants):
-            exchange.facts["caller"] = "\(id)"
+            exchange.note("caller", id)
             guard let text = users.first else {
                 throw Refusal.forbidden("Name the user that the key acts for in Custode-User.")
             }
             guard users.count == 1, let user = UserID(text) else {
                 throw Refusal.badRequest("Custode-User must be one id without control characters.")
             }
-            exchange.facts["user"] = "\(user)"
+            exchange.note("user", user.text)
             return Principal(user: user, grants: grants, name: id)
         }
     }
@@ -48,14 +47,14 @@ extension CustodeService {
     func ids(_ exchange: Exchange, _ job: String, _ name: String) throws(Refusal) -> (JobID, ObjectName) {
         let job = try id(exchange, job)
         guard let object = ObjectName(name), policy.rule(for: object) != nil else { throw .notFound }
-        exchange.facts["object"] = "\(object)"
+        exchange.note("object", object.text)
         return (job, object)
     }
 
     /// Reads a job's id out of a path.
     func id(_ exchange: Exchange, _ job: String) throws(Refusal) -> JobID {
         guard let text = PercentEncoding.decode(job), let job = JobID(text) else { throw .notFound }
-        exchange.facts["job"] = "\(job)"
+        exchange.note("job", job.text)
         return job
     }
 }

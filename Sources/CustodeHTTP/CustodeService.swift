@@ -44,7 +44,8 @@ public struct CustodeService: Sendable {
     @Sendable public func respond(
         to request: Request, writer: consuming ResponseWriter, on channel: any Channel
     ) async throws {
-        let exchange = Exchange(request: request, channel: channel, id: Hex.encode(random.bytes(8)))
+        let exchange = Exchange(request: request, channel: channel, id: Hex.encode(random.bytes(8)),
+            notesFacts: logger.logLevel <= .info)
         var reply: Reply
         do {
             reply = try await route(exchange)
@@ -117,13 +118,13 @@ public struct CustodeService: Sendable {
         metrics.record(
             route: exchange.route?.template ?? "none", method: exchange.method.rawValue, status: reply.status.code,
             duration: duration, received: exchange.received, sent: sent)
-        guard logger.logLevel <= .info else { return }
+        guard let facts = exchange.facts else { return }
         var metadata: Logger.Metadata = [
             "method": "\(exchange.method.rawValue)", "route": "\(exchange.route?.template ?? "none")",
             "status": "\(reply.status.code)", "received": "\(exchange.received)", "sent": "\(sent)",
             "ms": "\(duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000)",
         ]
-        metadata.merge(exchange.facts) { _, new in new }
+        metadata.merge(facts) { _, new in new }
         if let reason = reply.reason { metadata["reason"] = "\(reason)" }
         if let failure { metadata["failure"] = "\(failure)" }
         exchange.logger(logger).info("request", metadata: metadata)

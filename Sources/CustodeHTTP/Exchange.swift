@@ -16,13 +16,15 @@ final class Exchange {
     let channel: any Channel
     let start = ContinuousClock.now
     var route: Route?
-    /// What the log line shall say besides.
-    var facts: Logger.Metadata = [:]
+    /// What the log line shall say besides; `nil` where no line will be written.
+    private(set) var facts: Logger.Metadata?
     /// How many bytes of the body were read.
     private(set) var received: Int64 = 0
     private var bodyHasEnded = false
 
-    init(request: Request, channel: any Channel, id: String) {
+    /// - Parameter notesFacts: Whether somebody will want to know more of it than the reply tells.
+    init(request: Request, channel: any Channel, id: String, notesFacts: Bool = false) {
+        facts = notesFacts ? [:] : nil
         self.request = request
         self.channel = channel
         self.id = id
@@ -64,6 +66,12 @@ final class Exchange {
             whole.writeImmutableBuffer(piece)
         }
         return whole
+    }
+
+    /// Notes something for the log line; a token or a secret never.
+    func note(_ name: String, _ value: @autoclosure () -> String) {
+        guard facts != nil else { return }
+        facts?[name] = .string(value())
     }
 
     func logger(_ base: Logger) -> Logger {

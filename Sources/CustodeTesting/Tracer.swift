@@ -39,7 +39,7 @@ public struct Tracer: Sendable {
     /// Lets go of the process, if it still runs, and returns every line written.
     @discardableResult
     public func detach() async throws -> [Substring] {
-        child.signal(SIGINT)
+        child.signal(SIGTERM)
         _ = try await child.end()
         defer { folder.remove() }
         return lines

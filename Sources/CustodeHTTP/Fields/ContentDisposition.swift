@@ -23,11 +23,13 @@ enum ContentDisposition {
 
     /// The field of a reply, with a fallback in ASCII for clients of before RFC 8187.
     static func field(_ disposition: Disposition, filename: String) -> String {
+        if filename.utf8.allSatisfy({ $0 < 0x80 && isPlain(Unicode.Scalar($0)) }) {
+            return "\(disposition.name); filename=\"\(filename)\""
+        }
         let fallback = String(
             decoding: filename.unicodeScalars.map { scalar in
                 isPlain(scalar) ? UInt8(scalar.value) : UInt8(ascii: "_")
             }, as: UTF8.self)
-        guard fallback != filename else { return "\(disposition.name); filename=\"\(fallback)\"" }
         return "\(disposition.name); filename=\"\(fallback)\"; filename*=UTF-8''\(PercentEncoding.encode(filename))"
     }
 

@@ -1,6 +1,5 @@
 internal import CustodeCore
 internal import HTTPTypes
-internal import Logging
 
 /// Links: made for those who hold a credential, used by those who hold nothing else.
 extension CustodeService {
@@ -76,9 +75,9 @@ extension CustodeService {
     private func verify(_ exchange: Exchange, _ token: String, for operation: LinkOperation) throws -> LinkClaims {
         let claims = try signer.verify(token, for: operation)
         // The nonce may be told; the token never.
-        exchange.facts["link"] = "\(Hex.encode(claims.nonce))"
-        exchange.facts["job"] = "\(claims.job)"
-        exchange.facts["object"] = "\(claims.object)"
+        exchange.note("link", Hex.encode(claims.nonce))
+        exchange.note("job", claims.job.text)
+        exchange.note("object", claims.object.text)
         return claims
     }
 

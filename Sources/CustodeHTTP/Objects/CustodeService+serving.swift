@@ -48,12 +48,13 @@ extension CustodeService {
 
     private func addServingRules(_ record: ObjectRecord, _ wanted: Disposition, to reply: inout Reply) {
         let mayBeInline =
-            record.contentType.hasPrefix("audio/") || record.contentType.hasPrefix("video/")
-            || record.contentType == "text/plain"
+            wanted == .inline
+            && (record.contentType.hasPrefix("audio/") || record.contentType.hasPrefix("video/")
+            || record.contentType == "text/plain")
         let name = record.filename ?? Self.usualName(of: record)
         reply.fields[.contentType] = Self.servedType(record.contentType)
         reply.fields[.contentDisposition] = ContentDisposition.field(
-            mayBeInline ? wanted : .attachment, filename: name)
+            mayBeInline ? .inline : .attachment, filename: name)
         reply.fields[.xContentTypeOptions] = "nosniff"
         reply.fields[.contentSecurityPolicy] = "default-src 'none'; sandbox"
         reply.fields[.crossOriginResourcePolicy] = configuration.corsOrigins.isEmpty ? "same-site" : "cross-origin"
@@ -70,7 +71,8 @@ extension CustodeService {
 
     /// The name an object has when its uploader gave none: that of its first key.
     static func usualName(of record: ObjectRecord) -> String {
-        let ending = record.key.split(separator: ".").last.map(String.init) ?? "bin"
+        let bytes = record.key.utf8
+        let ending = bytes.lastIndex(of: UInt8(ascii: ".")).map { record.key[bytes.index(after: $0)...] } ?? "bin"
         return record.object.isInput ? "original.\(ending)" : "\(record.object).\(ending)"
     }
 }

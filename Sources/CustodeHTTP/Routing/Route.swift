@@ -26,20 +26,23 @@ enum Route: Sendable, Equatable {
 
     /// Finds the route of a path; `nil` if there is none.
     init?(path: Substring) {
-        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+        // By bytes: characters cost more to find, and could swallow a slash.
+        let segments = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard segments.count >= 2, segments[0].isEmpty else { return nil }
-        switch (segments.count, segments[1]) {
+        let first = String(Substring(segments[1]))
+        switch (segments.count, first) {
         case (2, "openapi.json"): self = .openAPI
-        case (3, "v1") where segments[2] == "links": self = .links
-        case (5, "v1") where segments[2] == "jobs":
-            let job = String(segments[3])
-            switch segments[4] {
+        case (3, "v1") where segments[2].elementsEqual("links".utf8): self = .links
+        case (5, "v1") where segments[2].elementsEqual("jobs".utf8):
+            let job = String(Substring(segments[3]))
+            let last = String(Substring(segments[4]))
+            switch last {
             case "objects": self = .objects(job: job)
             case "links": self = .jobLinks(job: job)
-            default: self = .object(job: job, name: String(segments[4]))
+            default: self = .object(job: job, name: last)
             }
-        case (3, "o"), (4, "o"): self = .download(token: String(segments[2]))
-        case (3, "u"): self = .upload(token: String(segments[2]))
+        case (3, "o"), (4, "o"): self = .download(token: String(Substring(segments[2])))
+        case (3, "u"): self = .upload(token: String(Substring(segments[2])))
         default: return nil
         }
     }
@@ -77,17 +80,18 @@ struct RequestTarget {
     let query: Substring
 
     init(_ target: String) {
-        var rest = target[...]
-        if !rest.hasPrefix("/"), let scheme = rest.firstRange(of: "://") {
+        var rest = target.utf8[...]
+        if rest.first != UInt8(ascii: "/"), let scheme = target.firstRange(of: "://") {
             rest = rest[scheme.upperBound...]
-            rest = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? "/"
+            let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+            rest = end.map { rest[$0...] } ?? "/".utf8[...]
         }
-        if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
-        if let mark = rest.firstIndex(of: "?") {
-            path = rest[..<mark]
-            query = rest[rest.index(after: mark)...]
+        if let fragment = rest.firstIndex(of: UInt8(ascii: "#")) { rest = rest[..<fragment] }
+        if let mark = rest.firstIndex(of: UInt8(ascii: "?")) {
+            path = Substring(rest[..<mark])
+            query = Substring(rest[rest.index(after: mark)...])
         } else {
-            path = rest
+            path = Substring(rest)
             query = ""
         }
     }
