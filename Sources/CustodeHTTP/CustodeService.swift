@@ -100,7 +100,7 @@ public struct CustodeService: Sendable {
     private static func cause(_ error: any Error) -> String {
         switch error {
         case CatalogError.unavailable(let text), CatalogError.failed(let text): text
-        case BlobStoreError.unavailable(let text): text
+        case BlobStoreError.unavailable(let text), BlobStoreError.unsettled(let text): text
         default: "\(type(of: error)): \(error)"
         }
     }

@@ -61,15 +61,22 @@ extension Exchange {
     /// Hands the file to the kernel: the bytes never enter this process.
     ///
     /// HTTP parts carry no files, so the region enters the pipeline behind the encoder of responses, which
-    /// adds nothing to a body of known length.
+    /// adds nothing to a body of known length. The socket is corked meanwhile (tcp(7)): head and file share
+    /// their packets, instead of the head waking the reader alone.
     private func sendFile(_ head: HTTPResponse, _ region: FileRegion) async throws {
         try await onLoop { channel in
             let encoder = try channel.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+            try channel.syncOptions?.setOption(Self.cork, value: 1)
             channel.write(HTTPResponsePart.head(head), promise: nil)
             encoder.write(NIOAny(IOData.fileRegion(region)), promise: nil)
-            return channel.writeAndFlush(HTTPResponsePart.end(nil))
+            let sent = channel.writeAndFlush(HTTPResponsePart.end(nil))
+            sent.whenSuccess { try? channel.syncOptions?.setOption(Self.cork, value: 0) }
+            return sent
         }
     }
+
+    // TCP_CORK, which NIO has no name for.
+    private static let cork = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: 3))
 
     private func sendPieces(_ head: HTTPResponse, _ pieces: AsyncThrowingStream<ByteBuffer, any Error>) async throws {
         try await onLoop { channel in channel.writeAndFlush(HTTPResponsePart.head(head)) }

@@ -3,6 +3,9 @@ public struct PrivatePostgres: Sendable {
     /// The libpq URI of the cluster's first database.
     public let uri: String
 
+    /// A password that every URI carries and no server asks for: it must not turn up anywhere.
+    public static let password = "correct-horse-battery-staple"
+
     private let folder: TestFolder
     private static let single = Once { try await start() }
     private static let names = Once { Names() }
@@ -17,7 +20,7 @@ public struct PrivatePostgres: Sendable {
         let folder = try TestFolder()
         Reaper.shared.stop(cluster: folder.path)
         let uri = try await script(["start", folder.path])
-        return PrivatePostgres(uri: uri, folder: folder)
+        return PrivatePostgres(uri: uri.replacing("custode@", with: "custode:\(password)@"), folder: folder)
     }
 
     /// Stops the server; `immediate` is as good as a crash.

@@ -36,11 +36,15 @@ public struct Tracer: Sendable {
         (folder.text("trace") ?? "").split(separator: "\n")
     }
 
-    /// Lets go of the process, if it still runs, and returns every line written.
+    /// Lets go of the process and returns every line written.
+    ///
+    /// Of a process that the trace itself kills, strace sees the end and ends with it.
     @discardableResult
-    public func detach() async throws -> [Substring] {
+    public func detach(isKilled: Bool = false) async throws -> [Substring] {
+        if isKilled { _ = try await eventually(within: .seconds(3)) { child.status != nil } }
         child.signal(SIGTERM)
-        _ = try await child.end()
+        // A tracer that is told to stop while its tracee dies may wait for ever; killed, it lets go as well.
+        _ = try? await child.end(within: .seconds(5))
         defer { folder.remove() }
         return lines
     }

@@ -14,7 +14,7 @@ final class LookupBatcher: Sendable {
 
     typealias Ask = @Sendable ([Question]) async throws(CatalogError) -> [JobObject?]
 
-    private static let lanes = 2
+    private static let lanes = 1
     private static let largestBatch = 128
 
     private enum Turn: Sendable {

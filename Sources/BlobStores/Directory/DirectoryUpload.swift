@@ -64,6 +64,10 @@ final class DirectoryUpload: BlobUpload {
         return try await store.threads.perform { () throws(BlobStoreError) in
             // Never tried again: after a failed fsync the kernel may take lost pages for written ones.
             guard fsync(self.file) == 0 else { throw .system("sync an object") }
+            var facts = stat()
+            guard fstat(self.file, &facts) == 0, Int64(facts.st_size) == self.size else {
+                throw .unavailable("an object's size on disk is not what was written")
+            }
             guard let digest = self.hasher.take()?.finalize(), let sha256 = Digest(digest) else {
                 throw .unavailable("an upload was sealed twice")
             }
@@ -91,7 +95,11 @@ final class DirectoryUpload: BlobUpload {
         guard linkat(AT_FDCWD, "/proc/self/fd/\(file)", directory.descriptor, name, AT_SYMLINK_FOLLOW) == 0 else {
             throw .system("link an object to its key")
         }
-        try store.directories.sync(directory)
+        do throws(BlobStoreError) {
+            try store.directories.sync(directory)
+        } catch {
+            throw .unsettled("an object was linked, but its directory could not be synced: \(error)")
+        }
     }
 
     /// Hashes and writes what waits until nothing does.

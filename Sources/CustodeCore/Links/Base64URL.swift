@@ -26,7 +26,7 @@ public enum Base64URL {
     }
 
     /// Reads text back; `nil` for padding, foreign letters, impossible lengths or loose trailing bits.
-    public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    public static func decode(_ text: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count * 3 / 4)
         var bits: UInt32 = 0

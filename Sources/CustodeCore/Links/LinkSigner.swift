@@ -58,7 +58,7 @@ public struct LinkSigner: Sendable {
     ///
     /// - Throws: ``Refusal/badLink`` for everything that was not made here for this, and
     ///   ``Refusal/linkExpired`` for what was, but is past its time.
-    public func verify(_ token: some StringProtocol, for operation: LinkOperation) throws(Refusal) -> LinkClaims {
+    public func verify(_ token: String, for operation: LinkOperation) throws(Refusal) -> LinkClaims {
         guard token.utf8.count <= Self.maximumTokenLength, let bytes = Base64URL.decode(token),
             bytes.count > Self.tagLength,
             LinkClaims.encodedLengths.contains(bytes.count - Self.tagLength)

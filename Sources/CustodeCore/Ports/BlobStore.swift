@@ -32,7 +32,8 @@ public protocol BlobUpload: Sendable {
     /// Makes the sealed bytes the object of this key, durably, and never over another's.
     ///
     /// - Throws: ``BlobStoreError/keyTaken`` if the key holds something; the bytes stay, and another
-    ///   key may be tried.
+    ///   key may be tried. ``BlobStoreError/unsettled(_:)`` if the key may hold the bytes all the same;
+    ///   after every other error it does not.
     func publish(as key: ObjectKey) async throws(BlobStoreError)
 
     /// Forgets the bytes. Harmless after either ending.
@@ -77,6 +78,8 @@ public enum BlobStoreError: Error, Sendable, Equatable {
     case noRoom
     /// The caller gave up.
     case cancelled
+    /// The store failed at a point where nobody can tell whether it was done; the text is for operators.
+    case unsettled(String)
     /// The store failed or cannot be reached; the text is for operators.
     case unavailable(String)
 }

@@ -22,14 +22,15 @@ extension PutObject {
             let upload = try await store.beginUpload(expectedSize: admission.request.length)
             do {
                 let sealed = try await receive(held, &iterator, &reception, into: upload, intent)
-                bytesMayBeThere = true
                 intent = try await place(upload, intent, admission, reception.contentType)
+                bytesMayBeThere = true
                 return try await publish(sealed, intent, admission, reception.contentType)
             } catch {
                 await upload.discard()
                 throw error
             }
         } catch {
+            if case BlobStoreError.unsettled = error { bytesMayBeThere = true }
             await close(intent, bytesMayBeThere: bytesMayBeThere)
             throw error
         }

@@ -16,12 +16,15 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     /// Requests let in whose replies have not ended.
     private var inFlight = 0
     private var closesAfterReply = false
+    /// The last reply is on its way: nothing more is let in.
+    private var isEnding = false
     private var isLingering = false
+    private var inputHasClosed = false
 
     init(activity: ConnectionActivity) { self.activity = activity }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isLingering else { return }
+        guard !isEnding else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             if let fault = Self.fault(of: head) { return refuse(context, .badRequest, fault) }
@@ -39,11 +42,11 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
         // Nobody behind this handler asks for what is only dropped.
-        if isLingering { context.read() }
+        if isEnding { context.read() }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard !isLingering else {
+        guard !isEnding else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
@@ -57,11 +60,11 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end:
             inFlight -= 1
-            context.write(data, promise: promise)
             if closesAfterReply {
-                linger(context)
-            } else if inFlight == 0 {
-                activity.enter(.idle)
+                end(context, data, promise)
+            } else {
+                context.write(data, promise: promise)
+                if inFlight == 0 { activity.enter(.idle) }
             }
         default:
             context.write(data, promise: promise)
@@ -70,19 +73,20 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         guard mode == .output else { return context.close(mode: mode, promise: promise) }
-        guard !isLingering else {
-            promise?.succeed()
-            return
+        // Once the end of the last reply is on its way, it is what closes the connection behind it.
+        if !isEnding {
+            isEnding = true
+            linger(context)
         }
-        linger(context)
         promise?.succeed()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { inputHasClosed = true }
         switch event {
         case is ChannelShouldQuiesceEvent:
             if inFlight == 0 { context.close(promise: nil) } else { closesAfterReply = true }
-        case ChannelEvent.inputClosed where isLingering || inFlight == 0:
+        case ChannelEvent.inputClosed where isLingering || (inFlight == 0 && !isEnding):
             context.close(promise: nil)
         case ConnectionTimeout.head:
             refuse(context, .requestTimeout, "The request's head took too long.")
@@ -97,7 +101,7 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
         guard let fault = error as? HTTPParserError, inFlight == 0 else {
             return context.fireErrorCaught(error)
         }
-        guard !isLingering else { return }
+        guard !isEnding else { return }
         if fault == .headerOverflow {
             refuse(context, .requestHeaderFieldsTooLarge, "The request's header fields are too large.")
         } else {
@@ -107,7 +111,7 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Answers what never becomes a request to the service, and ends the connection.
     private func refuse(_ context: ChannelHandlerContext, _ status: HTTPResponseStatus, _ detail: String) {
-        guard !isLingering else { return }
+        guard !isEnding else { return }
         let body = Problem.text(
             slug: Problem.slug(status.reasonPhrase), title: status.reasonPhrase, status: Int(status.code),
             detail: detail)
@@ -117,15 +121,27 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(
             wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
-        context.write(wrapOutboundOut(.end(nil)), promise: nil)
-        linger(context)
+        end(context, wrapOutboundOut(.end(nil)), nil)
+        context.flush()
     }
 
-    /// Sends what is written and an end of stream, then drops what still comes until the client closes.
+    /// Writes the end of the last reply; when the last byte of it has gone out, so does an end of stream.
+    private func end(_ context: ChannelHandlerContext, _ data: NIOAny, _ promise: EventLoopPromise<Void>?) {
+        isEnding = true
+        let sent = promise ?? context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        sent.futureResult.whenSuccess {
+            let (gate, context) = bound.value
+            gate.linger(context)
+        }
+        context.write(data, promise: sent)
+    }
+
+    /// Ends the stream, then drops what still comes until the client closes, or has had its time.
     private func linger(_ context: ChannelHandlerContext) {
         isLingering = true
         activity.enter(.linger)
-        context.flush()
+        guard !inputHasClosed else { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
         context.read()
     }
