@@ -27,6 +27,9 @@ public struct CustodeChannel: HTTPChannelHandler {
     /// Builds the pipeline: deadlines, parser, gate, parts.
     public func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
+            // Large pieces where bytes come fast; what bounds an upload's memory, with the marks below and the store's.
+            try channel.syncOptions?.setOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 4_096, maximum: 131_072))
             let activity = ConnectionActivity()
             let pipeline = channel.pipeline.syncOperations
             try channel.syncOptions?.setOption(.socketOption(.tcp_nodelay), value: 1)
@@ -43,8 +46,7 @@ public struct CustodeChannel: HTTPChannelHandler {
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel,
                 configuration: .init(
-                    // A few pieces of up to 64 KiB: what bounds the memory of an upload, together with the store.
-                    backPressureStrategy: .init(lowWatermark: 1, highWatermark: 4),
+                    backPressureStrategy: .init(lowWatermark: 1, highWatermark: 3),
                     isOutboundHalfClosureEnabled: true))
         }
     }

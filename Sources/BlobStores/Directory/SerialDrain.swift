@@ -1,0 +1,96 @@
+internal import CustodeCore
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// Passes buffers to blocking work in their order, on one thread of a pool at a time, while more come in.
+final class SerialDrain: Sendable {
+    /// How many bytes may wait before whoever pushes should.
+    private static let highWater = 256 * 1_024
+    private static let lowWater = 64 * 1_024
+
+    typealias Work = @Sendable (ByteBuffer) -> BlobStoreError?
+
+    private struct State {
+        var waiting: [ByteBuffer] = []
+        var waitingBytes = 0
+        var isDraining = false
+        var failure: BlobStoreError?
+        var pusher: CheckedContinuation<Void, Never>?
+        var finisher: CheckedContinuation<Void, Never>?
+    }
+
+    private let threads: NIOThreadPool
+    private let work: Work
+    private let state = Mutex(State())
+
+    /// A drain into work that is done on a pool; after its first failure what comes is dropped.
+    init(_ threads: NIOThreadPool, work: @escaping Work) {
+        self.threads = threads
+        self.work = work
+    }
+
+    /// Takes a buffer.
+    func push(_ buffer: ByteBuffer) {
+        let starts = state.withLock { state in
+            state.waiting.append(buffer)
+            state.waitingBytes += buffer.readableBytes
+            defer { state.isDraining = true }
+            return !state.isDraining
+        }
+        if starts { threads.submit { _ in self.drain() } }
+    }
+
+    /// Waits while too much is waiting.
+    func room() async throws(BlobStoreError) {
+        if state.withLock({ $0.waitingBytes > Self.highWater && $0.failure == nil }) {
+            await withCheckedContinuation { continuation in
+                let resumesNow = state.withLock { state in
+                    if state.waitingBytes <= Self.lowWater || state.failure != nil { return true }
+                    state.pusher = continuation
+                    return false
+                }
+                if resumesNow { continuation.resume() }
+            }
+        }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
+    /// Waits until nothing is waiting or worked on.
+    func finish() async throws(BlobStoreError) {
+        await withCheckedContinuation { continuation in
+            let resumesNow = state.withLock { state in
+                guard state.isDraining else { return true }
+                state.finisher = continuation
+                return false
+            }
+            if resumesNow { continuation.resume() }
+        }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
+    private func drain() {
+        while true {
+            let (batch, finisher) = state.withLock { state in
+                let batch = state.waiting
+                state.waiting.removeAll()
+                if batch.isEmpty { state.isDraining = false }
+                return (batch, batch.isEmpty ? state.finisher.take() : nil)
+            }
+            guard !batch.isEmpty else {
+                finisher?.resume()
+                return
+            }
+            for buffer in batch {
+                let failed = state.withLock { $0.failure != nil }
+                let failure = failed ? nil : work(buffer)
+                let pusher = state.withLock { state -> CheckedContinuation<Void, Never>? in
+                    state.waitingBytes -= buffer.readableBytes
+                    state.failure = state.failure ?? failure
+                    return state.waitingBytes <= Self.lowWater || state.failure != nil ? state.pusher.take() : nil
+                }
+                pusher?.resume()
+            }
+        }
+    }
+}
