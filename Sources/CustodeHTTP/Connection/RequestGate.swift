@@ -59,13 +59,7 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
             }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end:
-            inFlight -= 1
-            if closesAfterReply {
-                end(context, data, promise)
-            } else {
-                context.write(data, promise: promise)
-                if inFlight == 0 { activity.enter(.idle) }
-            }
+            end(context, data, promise)
         default:
             context.write(data, promise: promise)
         }
@@ -121,20 +115,33 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(
             wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
+        inFlight += 1
+        closesAfterReply = true
         end(context, wrapOutboundOut(.end(nil)), nil)
         context.flush()
     }
 
-    /// Writes the end of the last reply; when the last byte of it has gone out, so does an end of stream.
+    /// Writes the end of a reply, which is over only when its last byte has gone out; then a connection that is to
+    /// end does so, and another rests.
     private func end(_ context: ChannelHandlerContext, _ data: NIOAny, _ promise: EventLoopPromise<Void>?) {
-        isEnding = true
+        isEnding = closesAfterReply
         let sent = promise ?? context.eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         sent.futureResult.whenSuccess {
             let (gate, context) = bound.value
-            gate.linger(context)
+            gate.replyWasSent(context)
         }
         context.write(data, promise: sent)
+    }
+
+    private func replyWasSent(_ context: ChannelHandlerContext) {
+        inFlight -= 1
+        if closesAfterReply {
+            isEnding = true
+            linger(context)
+        } else if inFlight == 0 {
+            activity.enter(.idle)
+        }
     }
 
     /// Ends the stream, then drops what still comes until the client closes, or has had its time.
