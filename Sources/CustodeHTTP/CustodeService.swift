@@ -110,7 +110,7 @@ public struct CustodeService: Sendable {
         if reply.fields[.xContentTypeOptions] == nil { reply.fields[.xContentTypeOptions] = "nosniff" }
         addCrossOriginFields(to: &reply, exchange)
         // Nobody reads the rest of a body that is not wanted: the connection cannot go on behind it.
-        if exchange.hasUnreadBody { reply.fields[.connection] = "close" }
+        if exchange.hasUnreadBody { reply.closes = true }
     }
 
     private func finish(_ exchange: Exchange, _ reply: Reply, sent: Int64, failure: String? = nil) {

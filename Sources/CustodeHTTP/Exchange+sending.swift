@@ -1,8 +1,7 @@
 internal import CustodeCore
 internal import HTTPTypes
 internal import NIOCore
-internal import NIOHTTP1
-internal import NIOHTTPTypes
+internal import NIOPosix
 
 extension Exchange {
     /// Sends a reply to its end.
@@ -10,30 +9,21 @@ extension Exchange {
     /// - Returns: How many bytes of content went out.
     /// - Throws: If the client stopped taking it.
     func send(_ reply: Reply, withoutContent: Bool) async throws -> Int64 {
-        let head = Self.head(of: reply)
-        if withoutContent {
-            try await sendHead(head)
-            return 0
-        }
-        switch reply.content {
+        switch withoutContent ? .nothing : reply.content {
         case .nothing:
-            try await sendHead(head)
+            try await send(reply, isLast: true) { head in [.byteBuffer(head)] }
             return 0
         case .bytes(let bytes):
-            try await onLoop { channel in
-                channel.write(HTTPResponsePart.head(head), promise: nil)
-                channel.write(HTTPResponsePart.body(ByteBuffer(bytes: bytes)), promise: nil)
-                return channel.writeAndFlush(HTTPResponsePart.end(nil))
+            try await send(reply, isLast: true) { head in
+                head.writeBytes(bytes)
+                return [.byteBuffer(head)]
             }
             return Int64(bytes.count)
         case .blob(let blob, let range):
             if let file = blob.file {
-                try await sendFile(
-                    head,
-                    FileRegion(
-                        fileHandle: file, readerIndex: Int(range.first), endIndex: Int(range.last) + 1))
+                try await sendFile(reply, file, range)
             } else {
-                try await sendPieces(head, blob.read(range))
+                try await sendPieces(reply, blob.read(range))
             }
             // The descriptor is lent: the object must outlive the sending.
             withExtendedLifetime(blob) {}
@@ -41,35 +31,18 @@ extension Exchange {
         }
     }
 
-    private static func head(of reply: Reply) -> HTTPResponse {
-        var head = HTTPResponse(status: reply.status, headerFields: reply.fields)
-        if let length = reply.length {
-            head.headerFields[.contentLength] = String(length)
-        } else if reply.status.code != 204, reply.status.code != 304 {
-            head.headerFields[.contentLength] = "0"
-        }
-        return head
-    }
-
-    private func sendHead(_ head: HTTPResponse) async throws {
-        try await onLoop { channel in
-            channel.write(HTTPResponsePart.head(head), promise: nil)
-            return channel.writeAndFlush(HTTPResponsePart.end(nil))
-        }
-    }
-
     /// Hands the file to the kernel: the bytes never enter this process.
     ///
-    /// HTTP parts carry no files, so the region enters the pipeline behind the encoder of responses, which
-    /// adds nothing to a body of known length. The socket is corked meanwhile (tcp(7)): head and file share
-    /// their packets, instead of the head waking the reader alone.
-    private func sendFile(_ head: HTTPResponse, _ region: FileRegion) async throws {
-        try await onLoop { channel in
-            let encoder = try channel.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+    /// The socket is corked meanwhile (tcp(7)): head and file share their packets, instead of the head waking the
+    /// reader alone.
+    private func sendFile(_ reply: Reply, _ file: NIOFileHandle, _ range: ByteRange) async throws {
+        let region = FileRegion(fileHandle: file, readerIndex: Int(range.first), endIndex: Int(range.last) + 1)
+        let channel = channel
+        try await onLoop { gate in
             try channel.syncOptions?.setOption(Self.cork, value: 1)
-            channel.write(HTTPResponsePart.head(head), promise: nil)
-            encoder.write(NIOAny(IOData.fileRegion(region)), promise: nil)
-            let sent = channel.writeAndFlush(HTTPResponsePart.end(nil))
+            let head = ReplyHead.encode(reply, closes: reply.closes || gate.closesAfterReply, channel.allocator)
+            let sent = gate.send(
+                [.byteBuffer(head), .fileRegion(region)], closes: reply.closes, isLast: true, on: channel.eventLoop)
             sent.whenSuccess { try? channel.syncOptions?.setOption(Self.cork, value: 0) }
             return sent
         }
@@ -78,24 +51,38 @@ extension Exchange {
     // TCP_CORK, which NIO has no name for.
     private static let cork = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: 3))
 
-    private func sendPieces(_ head: HTTPResponse, _ pieces: AsyncThrowingStream<ByteBuffer, any Error>) async throws {
-        try await onLoop { channel in channel.writeAndFlush(HTTPResponsePart.head(head)) }
+    private func sendPieces(_ reply: Reply, _ pieces: AsyncThrowingStream<ByteBuffer, any Error>) async throws {
+        try await send(reply, isLast: false) { head in [.byteBuffer(head)] }
+        let eventLoop = channel.eventLoop
         for try await piece in pieces {
-            try await onLoop { channel in channel.writeAndFlush(HTTPResponsePart.body(piece)) }
+            try await onLoop { gate in gate.send([.byteBuffer(piece)], closes: false, isLast: false, on: eventLoop) }
         }
-        try await onLoop { channel in channel.writeAndFlush(HTTPResponsePart.end(nil)) }
+        try await onLoop { gate in gate.send([.byteBuffer(ByteBuffer())], closes: false, isLast: true, on: eventLoop) }
     }
 
-    private func onLoop(
-        _ write: @escaping @Sendable (any Channel) throws -> EventLoopFuture<Void>
+    private func send(
+        _ reply: Reply, isLast: Bool, _ pieces: @escaping @Sendable (inout ByteBuffer) -> [IOData]
     ) async throws {
         let channel = channel
+        try await onLoop { gate in
+            var head = ReplyHead.encode(reply, closes: reply.closes || gate.closesAfterReply, channel.allocator)
+            return gate.send(pieces(&head), closes: reply.closes, isLast: isLast, on: channel.eventLoop)
+        }
+    }
+
+    private func onLoop(_ body: @escaping @Sendable (RequestGate) throws -> EventLoopFuture<Void>) async throws {
+        let channel = channel
+        let onLoop: @Sendable () -> EventLoopFuture<Void> = {
+            do {
+                return try body(channel.pipeline.syncOperations.handler(type: RequestGate.self))
+            } catch {
+                return channel.eventLoop.makeFailedFuture(error)
+            }
+        }
         if channel.eventLoop.inEventLoop {
-            try await write(channel).get()
+            try await onLoop().get()
         } else {
-            try await channel.eventLoop.flatSubmit {
-                do { return try write(channel) } catch { return channel.eventLoop.makeFailedFuture(error) }
-            }.get()
+            try await channel.eventLoop.flatSubmit(onLoop).get()
         }
     }
 }

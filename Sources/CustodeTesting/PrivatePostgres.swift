@@ -7,7 +7,8 @@ public struct PrivatePostgres: Sendable {
     public static let password = "correct-horse-battery-staple"
 
     private let folder: TestFolder
-    private static let single = Once { try await start() }
+    private let isDurable: Bool
+    private static let single = Once { try await start(isDurable: false) }
     private static let names = Once { Names() }
 
     /// The cluster that most tests share: one per test process, started on first use.
@@ -16,21 +17,26 @@ public struct PrivatePostgres: Sendable {
     }
 
     /// Starts a cluster for one test that wants to stop it; the reaper removes it at the latest.
-    public static func start() async throws -> PrivatePostgres {
+    ///
+    /// One that is not durable is faster, and a crash loses what it committed last.
+    public static func start(isDurable: Bool = true) async throws -> PrivatePostgres {
         let folder = try TestFolder()
         Reaper.shared.stop(cluster: folder.path)
-        let uri = try await script(["start", folder.path])
-        return PrivatePostgres(uri: uri.replacing("custode@", with: "custode:\(password)@"), folder: folder)
+        let uri = try await script(["start", folder.path], isDurable: isDurable)
+        return PrivatePostgres(
+            uri: uri.replacing("custode@", with: "custode:\(password)@"), folder: folder, isDurable: isDurable
+        )
     }
 
     /// Stops the server; `immediate` is as good as a crash.
     public func stop(immediate: Bool = false) async throws {
-        _ = try await Self.script(["stop", folder.path] + (immediate ? ["immediate"] : []))
+        _ = try await Self.script(
+            ["stop", folder.path] + (immediate ? ["immediate"] : []), isDurable: isDurable)
     }
 
     /// Starts the server again on the port it had.
     public func startAgain() async throws {
-        _ = try await Self.script(["start", folder.path])
+        _ = try await Self.script(["start", folder.path], isDurable: isDurable)
     }
 
     /// Makes an empty database.
@@ -73,9 +79,9 @@ public struct PrivatePostgres: Sendable {
         return uri[..<slash] + "/" + name
     }
 
-    private static func script(_ arguments: [String]) async throws -> String {
+    private static func script(_ arguments: [String], isDurable: Bool) async throws -> String {
         var environment = Command.environment
-        environment["CUSTODE_TEST_PG_FSYNC"] = "off"
+        environment["CUSTODE_TEST_PG_FSYNC"] = isDurable ? "on" : "off"
         let output = try await Command.succeed(
             "/bin/bash", [Checkout.script("postgres")] + arguments, environment: environment,
             within: .seconds(120))

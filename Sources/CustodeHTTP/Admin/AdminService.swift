@@ -40,7 +40,7 @@ public struct AdminService: Sendable {
             reply.fields[.contentType] = "text/plain; version=0.0.4; charset=utf-8"
         default: reply = Self.text(.notFound, "there are /healthz, /readyz and /metrics\n")
         }
-        if exchange.hasUnreadBody { reply.fields[.connection] = "close" }
+        if exchange.hasUnreadBody { reply.closes = true }
         _ = try await exchange.send(reply, withoutContent: exchange.method == .head)
     }
 

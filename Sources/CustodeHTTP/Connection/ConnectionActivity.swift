@@ -16,6 +16,9 @@ final class ConnectionActivity {
         case linger
     }
 
+    /// Where bytes that are ready for the wire enter the pipeline.
+    var outlet: ChannelHandlerContext?
+
     private(set) var phase = Phase.idle
     private(set) var since = NIODeadline.now()
 

@@ -15,13 +15,19 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     private let activity: ConnectionActivity
     /// Requests let in whose replies have not ended.
     private var inFlight = 0
-    private var closesAfterReply = false
+    private(set) var closesAfterReply = false
     /// The last reply is on its way: nothing more is let in.
     private var isEnding = false
     private var isLingering = false
     private var inputHasClosed = false
 
+    private var context: ChannelHandlerContext?
+
     init(activity: ConnectionActivity) { self.activity = activity }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isEnding else { return }
@@ -132,6 +138,32 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
             gate.replyWasSent(context)
         }
         context.write(data, promise: sent)
+    }
+
+    /// Sends bytes of a reply whose length its head tells, past the codecs, which have nothing to add to them.
+    ///
+    /// - Parameters:
+    ///   - closes: Whether the reply says that it is the connection's last.
+    ///   - isLast: Whether the reply ends with these bytes.
+    /// - Returns: When they have gone out.
+    func send(_ pieces: [IOData], closes: Bool, isLast: Bool, on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        guard !isEnding, let context, let outlet = activity.outlet else {
+            return eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+        }
+        if closes { closesAfterReply = true }
+        let sent = eventLoop.makePromise(of: Void.self)
+        if isLast {
+            isEnding = closesAfterReply
+            let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
+            sent.futureResult.whenSuccess {
+                let (gate, context) = bound.value
+                gate.replyWasSent(context)
+            }
+        }
+        for piece in pieces.dropLast() { outlet.write(NIOAny(piece), promise: nil) }
+        if let last = pieces.last { outlet.write(NIOAny(last), promise: sent) }
+        outlet.flush()
+        return sent.futureResult
     }
 
     private func replyWasSent(_ context: ChannelHandlerContext) {

@@ -19,6 +19,8 @@ struct Reply: Sendable {
     var content = Content.nothing
     /// The length to announce; for a `HEAD` it is that of the content a `GET` would have had.
     var length: Int64?
+    /// Whether the connection must end with it.
+    var closes = false
     /// Why it is not what was asked for, for logs and metrics.
     var reason: String?
 
