@@ -47,5 +47,7 @@ public enum Refusal: Error, Sendable, Equatable {
         case database
         /// The store of bytes.
         case bucket
+        /// This process, which is stopping.
+        case service
     }
 }

@@ -15,6 +15,7 @@ public struct CustodeService: Sendable {
     let signer: LinkSigner
     let putObject: PutObject
     let readObject: ReadObject
+    let forgetObject: ForgetObject
     let random: any RandomSource
     let metrics: any RequestMetrics
     let logger: Logger
@@ -33,6 +34,7 @@ public struct CustodeService: Sendable {
         putObject = PutObject(
             catalog: catalog, store: store, sniffer: sniffer, policy: policy, clock: clock, random: random)
         readObject = ReadObject(catalog: catalog, store: store)
+        forgetObject = ForgetObject(catalog: catalog)
         self.random = random
         self.metrics = metrics
         self.logger = logger
@@ -44,7 +46,8 @@ public struct CustodeService: Sendable {
     @Sendable public func respond(
         to request: Request, writer: consuming ResponseWriter, on channel: any Channel
     ) async throws {
-        let exchange = Exchange(request: request, channel: channel, id: Hex.encode(random.bytes(8)),
+        let exchange = Exchange(
+            request: request, channel: channel, id: Hex.encode(random.bytes(8)),
             notesFacts: logger.logLevel <= .info)
         var reply: Reply
         do {

@@ -18,8 +18,7 @@ public final class CustodeProcess: Sendable {
     /// Prepares a service that does not run yet.
     ///
     /// The settings win over the defaults made here.
-    public init(database: String, bucket: String, keys: [ServiceKey], settings: [String: String] = [:]) throws
-    {
+    public init(database: String, bucket: String, keys: [ServiceKey], settings: [String: String] = [:]) throws {
         folder = try TestFolder()
         port = try FreePort.pick()
         adminPort = try FreePort.pick()

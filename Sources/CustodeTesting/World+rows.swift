@@ -8,8 +8,7 @@ extension World {
     }
 
     /// Adds a job of this kind, alice's unless said otherwise.
-    public func newJob(_ kind: TestJob.Kind = .transcription, for user: String? = nil) async throws -> TestJob
-    {
+    public func newJob(_ kind: TestJob.Kind = .transcription, for user: String? = nil) async throws -> TestJob {
         guard let job = try await newJobs(1, kind, for: user).first else {
             throw HarnessError("no job was made")
         }

@@ -24,9 +24,9 @@ struct CatalogStatements: Sendable {
         name: "publish",
         """
         select outcome, (extract(epoch from created_at) * 1000000)::bigint
-        from custode.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        from custode.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """)
-    let forget = PostgresStatement(name: "forget", "select custode.forget($1, $2)")
+    let forget = PostgresStatement(name: "forget", "select custode.forget($1, $2, $3, $4)")
     let revokeLinks = PostgresStatement(
         name: "revoke_links",
         """
@@ -43,6 +43,8 @@ struct CatalogStatements: Sendable {
                 limit 10 for update skip locked))
         insert into custode.link_uses (nonce, expires_at) values ($1, to_timestamp($2)) on conflict do nothing
         """)
+    let isBurnt = PostgresStatement(
+        name: "is_burnt", "select exists (select from custode.link_uses where nonce = $1)")
     let probe = PostgresStatement(name: "probe", "select version from custode.schema_version")
 
     init(_ tables: SaaSTables) {

@@ -7,25 +7,30 @@ public import PostgresClient
 /// from one to the next.
 public final class PostgresCatalog: Catalog {
     private let pool: PostgresPool
+    private let lookups: PostgresPool
     private let tables: SaaSTables
     private let statements: CatalogStatements
     private let batcher: LookupBatcher
 
     /// Reads what the SaaS's tables look like and checks that the schema is the one this program needs.
     ///
+    /// - Parameters:
+    ///   - pool: The connections of what may have to wait for a row of the SaaS's.
+    ///   - lookups: Those of what never does, so that no waiting keeps it from answering.
     /// - Throws: ``SchemaMissing``, ``SaaSTables/Fault``, `PostgresError`.
-    public init(pool: PostgresPool) async throws {
+    public init(pool: PostgresPool, lookups: PostgresPool) async throws {
         let tables = try await pool.withConnection { connection in
             let status = try await SchemaInstaller(connection).status()
             guard status.isCurrent else { throw SchemaMissing(status) }
             return try await SaaSTables(connection)
         }
         self.pool = pool
+        self.lookups = lookups
         self.tables = tables
         statements = CatalogStatements(tables)
         let statement = statements.find
         batcher = LookupBatcher { questions throws(CatalogError) in
-            try await Self.find(questions, statement, pool)
+            try await Self.find(questions, statement, lookups)
         }
     }
 
@@ -48,16 +53,16 @@ public final class PostgresCatalog: Catalog {
             questions.append(LookupBatcher.Question(job: id, object: object.text))
         }
         guard !questions.isEmpty else { return wanted.map { _ in nil } }
-        let answers = try await Self.find(questions, statements.find, pool)
+        let answers = try await Self.find(questions, statements.find, lookups)
         return places.map { $0.flatMap { answers[$0] } }
     }
 
     /// Finds a job with all objects it refers to.
     public func objects(of job: JobID) async throws(CatalogError) -> (owner: UserID, objects: [ObjectRecord])? {
         guard let id = tables.canonical(job.text) else { return nil }
-        let rows = try await query(statements.objects, [.text(id)])
+        let rows = try await query(statements.objects, [.text(id)], on: lookups)
         return try Self.decoding { () throws(PostgresError) in
-            guard let first = rows.first, let owner = UserID(try first.text(0)) else { return nil }
+            guard let first = rows.first, let owner = try first.optionalText(0).flatMap(UserID.init) else { return nil }
             var records: [ObjectRecord] = []
             for row in rows where try !row.isNull(1) {
                 if let record = try RowDecoding.record(row, job: JobID(id), object: row.text(1), from: 2) {
@@ -106,18 +111,15 @@ public final class PostgresCatalog: Catalog {
     /// Makes the job refer to an upload's bytes, in one transaction under the job's lock.
     public func publish(_ publication: Publication) async throws(CatalogError) -> PublishOutcome {
         let record = publication.record
-        let expected =
-            switch publication.expectation {
-            case .absent: "absent"
-            case .present: "present"
-            case .matches(let etag): etag.text
-            }
         let rows = try await query(
             statements.publish,
             [
                 .int(publication.intent.id), .text(record.job.text), .text(publication.owner.text),
                 .text(record.object.text), .text(record.key), .text(record.contentType), .int(record.size),
-                .text(record.sha256.hex), .text(record.etag.text), .optionalText(record.filename), .text(expected),
+                .text(record.sha256.hex), .text(record.etag.text), .optionalText(record.filename),
+                .text(Self.text(publication.expectation)),
+                .optionalText(publication.link.map { Hex.encode($0.nonce) }),
+                publication.link.map { .int($0.expiresAt.seconds) } ?? .null,
             ])
         return try Self.decoding { () throws(PostgresError) in
             guard let row = rows.first else { throw RowDecoding.nothing }
@@ -126,15 +128,25 @@ public final class PostgresCatalog: Catalog {
             case "gone": return .jobGone
             case "exists": return .exists
             case "changed": return .changed
+            case "used": return .linkUsed
             default: return .intentLost
             }
         }
     }
 
     /// Makes the job no longer refer to this object.
-    public func forget(_ job: JobID, _ object: ObjectName) async throws(CatalogError) -> Bool {
-        let rows = try await query(statements.forget, [.text(job.text), .text(object.text)])
-        return try Self.decoding { () throws(PostgresError) in try rows.first?.bool(0) ?? false }
+    public func forget(
+        _ job: JobID, of owner: UserID, _ object: ObjectName, _ expectation: Publication.Expectation
+    ) async throws(CatalogError) -> ForgetOutcome {
+        let rows = try await query(
+            statements.forget,
+            [.text(job.text), .text(owner.text), .text(object.text), .text(Self.text(expectation))])
+        return try Self.decoding { () throws(PostgresError) in
+            guard let outcome = ForgetOutcome(rawValue: try rows.first?.text(0) ?? "") else {
+                throw RowDecoding.nothing
+            }
+            return outcome
+        }
     }
 
     /// Makes every link of the job minted so far invalid.
@@ -147,16 +159,22 @@ public final class PostgresCatalog: Catalog {
         try await query(statements.burn, [.text(Hex.encode(nonce)), .int(expires.seconds)]).affectedRows == 1
     }
 
+    /// Whether a link that works once was used.
+    public func isBurnt(_ nonce: [UInt8]) async throws(CatalogError) -> Bool {
+        let rows = try await query(statements.isBurnt, [.text(Hex.encode(nonce))], on: lookups)
+        return try Self.decoding { () throws(PostgresError) in try rows.first?.bool(0) ?? false }
+    }
+
     /// Confirms that it answers, and is fit for use.
     public func probe() async throws(CatalogError) {
-        _ = try await query(statements.probe)
+        _ = try await query(statements.probe, on: lookups)
     }
 
     private func query(
-        _ statement: PostgresStatement, _ parameters: [PostgresValue] = []
+        _ statement: PostgresStatement, _ parameters: [PostgresValue] = [], on other: PostgresPool? = nil
     ) async throws(CatalogError) -> PostgresResult {
         do throws(PostgresError) {
-            return try await pool.query(statement, parameters)
+            return try await (other ?? pool).query(statement, parameters)
         } catch {
             throw CatalogError(error)
         }
@@ -177,6 +195,14 @@ public final class PostgresCatalog: Catalog {
             return answers
         } catch {
             throw CatalogError(error)
+        }
+    }
+
+    private static func text(_ expectation: Publication.Expectation) -> String {
+        switch expectation {
+        case .absent: "absent"
+        case .present: "present"
+        case .matches(let etag): etag.text
         }
     }
 
@@ -212,11 +238,14 @@ extension Duration {
 }
 
 extension CatalogError {
+    /// The SQL state of a lock that was waited for in vain.
+    private static let lockNotAvailable = "55P03"
+
     /// What an error of the client means to the core; details are for the log only.
     init(_ error: PostgresError) {
         if error.code == .cancelled {
             self = .cancelled
-        } else if error.isRetryable || error.code == .closed {
+        } else if error.isRetryable || error.code == .closed || error.sqlState == Self.lockNotAvailable {
             self = .unavailable(error.debugDescription)
         } else {
             self = .failed(error.debugDescription)

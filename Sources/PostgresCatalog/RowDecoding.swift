@@ -7,13 +7,16 @@ enum RowDecoding {
 
     /// A row of the find statement.
     static func jobObject(_ row: PostgresRow, object: String) throws(PostgresError) -> JobObject? {
-        guard let job = JobID(try row.text(1)), let owner = UserID(try row.text(2)) else { return nil }
+        // A job that is nobody's cannot be reached; it must not disturb the look-ups of others.
+        guard let job = JobID(try row.text(1)), let owner = try row.optionalText(2).flatMap(UserID.init) else {
+            return nil
+        }
         var reference: JobObject.Reference?
         if let key = try row.optionalText(5) {
             reference = try record(row, job: job, object: object, from: 5).map { .published($0) } ?? .foreign(key)
         }
         return JobObject(
-            job: job, owner: owner, type: JobType(try row.text(3)),
+            job: job, owner: owner, type: JobType(try row.optionalText(3) ?? ""),
             linkEpoch: UInt32(truncatingIfNeeded: try row.int(4)), reference: reference)
     }
 

@@ -60,9 +60,12 @@ enum SchemaSteps {
     /// The functions that touch the SaaS's rows, written for the types of its columns.
     static func functions(_ tables: SaaSTables) -> String {
         """
+        -- Nobody waits for long: a row that the SaaS holds on to must not hold up the service with it.
         create or replace function custode.lock_job(p_job text) returns void
         language sql as $$
-            select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('custode:' || p_job, 0))
+            select pg_catalog.set_config('lock_timeout', '3s', true),
+                pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('custode:' || p_job, 0));
+            select
         $$;
 
         -- What a job refers to as an artifact: of several rows the newest counts.
@@ -95,7 +98,7 @@ enum SchemaSteps {
 
         create or replace function custode.publish(
             p_intent bigint, p_job text, p_owner text, p_object text, p_key text, p_type text, p_size bigint,
-            p_sha256 text, p_etag text, p_filename text, p_expected text,
+            p_sha256 text, p_etag text, p_filename text, p_expected text, p_nonce text, p_nonce_expires bigint,
             out outcome text, out created_at timestamptz)
         language plpgsql as $$
         declare
@@ -118,13 +121,21 @@ enum SchemaSteps {
                 when p_expected = 'absent' then case when v_ref is null then 'published' else 'exists' end
                 when p_expected = 'present' then case when v_ref is null then 'changed' else 'published' end
                 when v_etag = p_expected then 'published' else 'changed' end;
+            if outcome = 'published' and p_nonce is not null then
+                insert into custode.link_uses (nonce, expires_at) values (p_nonce, to_timestamp(p_nonce_expires))
+                    on conflict do nothing;
+                if not found then outcome := 'used'; end if;
+            end if;
             if outcome <> 'published' then
                 -- Its bytes are there and nobody will refer to them: collection's from now on.
                 insert into custode.upload_intents (key, job_id, state, lease_until)
                     values (p_key, p_job, 'abandoned', clock_timestamp());
                 return;
             end if;
-            created_at := clock_timestamp();
+            -- Two versions never share a second, so that a date tells them apart as a tag does.
+            created_at := greatest(clock_timestamp(), (
+                select date_trunc('second', max(o.created_at)) + interval '1 second'
+                from custode.objects o where o.job_id = p_job and o.object = p_object));
             insert into custode.objects as o
                 (key, job_id, object, content_type, size, sha256, etag, filename, created_at)
                 values (p_key, p_job, p_object, p_type, p_size, p_sha256, p_etag, p_filename, publish.created_at);
@@ -138,18 +149,30 @@ enum SchemaSteps {
             end if;
         end $$;
 
-        create or replace function custode.forget(p_job text, p_object text) returns boolean
+        create or replace function custode.forget(p_job text, p_owner text, p_object text, p_expected text)
+            returns text
         language plpgsql as $$
         declare
             v_job \(tables.jobID.rawValue) := p_job;
+            v_ref text;
         begin
             perform custode.lock_job(p_job);
+            select j.input_ref into v_ref from \(tables.jobs) j
+                where j.id = v_job and j.user_id::text = p_owner for no key update;
+            if not found then return 'gone'; end if;
+            if p_object <> 'input' then
+                select a.storage_ref into v_ref from custode.artifact(v_job, p_object) a;
+            end if;
+            if v_ref is null then return 'gone'; end if;
+            if p_expected <> 'present'
+                and not exists (select from custode.objects o where o.key = v_ref and o.etag = p_expected)
+            then return 'changed'; end if;
             if p_object = 'input' then
-                update \(tables.jobs) set input_ref = null where id = v_job and input_ref is not null;
+                update \(tables.jobs) set input_ref = null where id = v_job;
             else
                 delete from \(tables.artifacts) a where a.job_id = v_job and a.kind::text = p_object;
             end if;
-            return found;
+            return 'forgotten';
         end $$;
         """
     }

@@ -134,10 +134,19 @@ struct CrashTests {
         #expect(try await !world.service.isReady())
         #expect(try await world.service.admin.request("GET", "/healthz").status == 200)
         try await cluster.startAgain()
-        let isBack = try await eventually(within: .seconds(30)) { try await world.service.isReady() }
+        let isBack = try await eventually(within: .seconds(30)) {
+            let reply = try await world.get("input", of: job)
+            #expect([200, 503].contains(reply.status), "\(reply.summary)")
+            return reply.status == 200 && reply.body == Sample.wav()
+        }
         #expect(isBack)
-        #expect(try await world.get("input", of: job).body == Sample.wav())
-        #expect(try await world.put("transcript", of: job, Sample.text()).status == 201)
+        let isTaken = try await eventually {
+            let reply = try await world.put("transcript", of: job, Sample.text())
+            #expect([201, 503].contains(reply.status), "\(reply.summary)")
+            return reply.status == 201
+        }
+        #expect(isTaken)
+        #expect(try await world.service.isReady())
         try await world.close()
         try await cluster.stop()
     }

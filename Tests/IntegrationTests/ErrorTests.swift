@@ -139,7 +139,7 @@ struct ErrorTests {
         }
     }
 
-    @Test("no key, secret or token gets into a reply, a log line or a metric")
+    @Test("no key, secret, password or token gets into a reply, a log line or a metric")
     func secrets() async throws {
         let world = try await World.start(settings: ["CUSTODE_LOG_LEVEL": "trace"])
         let job = try await world.jobWithInput()
@@ -181,6 +181,7 @@ struct ErrorTests {
                 [key.text, String(key.text.dropFirst(key.id.utf8.count + 5))]
             } + tokens.map(\.text) + tokens.map { String($0.text.suffix(20)) }
             + tokens.map { $0.flipping(bit: 77) }
+            + [PrivatePostgres.password]
         for secret in secrets {
             #expect(!log.contains(secret))
             #expect(!metrics.contains(secret))

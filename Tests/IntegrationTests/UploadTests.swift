@@ -237,6 +237,45 @@ struct UploadTests {
         #expect(try await world.get("transcript", of: job).body == winners.first.map { Sample.text($0.0) })
     }
 
+    @Test("of ten replacements of one version at once exactly one is taken, the others are 412")
+    func replacedAtOnce() async throws {
+        let world = try await World.shared()
+        let job = try await world.newJob()
+        let etag = try #require(try await world.store("transcript", of: job, Sample.text())["etag"].string)
+        let replies = try await withThrowingTaskGroup(of: (Int, RawResponse).self) { group in
+            for number in 2..<12 {
+                group.addTask {
+                    let headers: HeaderList = ["If-Match": etag]
+                    return (
+                        number,
+                        try await world.put("transcript", of: job, Sample.text(number), headers: headers)
+                    )
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        let winners = replies.filter { $0.1.status == 200 }
+        #expect(winners.count == 1)
+        #expect(replies.filter { $0.1.status == 412 }.count == 9, "\(replies.map(\.1.status))")
+        #expect(try await world.get("transcript", of: job).body == winners.first.map { Sample.text($0.0) })
+    }
+
+    @Test("bytes under a key that no row names, as of a dead upload, are no obstacle and stay as they are")
+    func takenName() async throws {
+        let world = try await World.shared()
+        let job = try await world.newJob()
+        let folder = World.key(user: job.user, job: job.id, "output/")
+        try FileManager.default.createDirectory(
+            atPath: world.bucket + "/" + folder, withIntermediateDirectories: true)
+        try "dead".write(
+            toFile: world.bucket + "/" + folder + "transcript.txt", atomically: true, encoding: .utf8)
+        let object = try await world.store("transcript", of: job, Sample.text())
+        let key = try #require(object["key"].string)
+        #expect(key.dropFirst(folder.count).wholeMatch(of: /transcript\.[a-z2-7]{6}\.txt/) != nil, "\(key)")
+        #expect(try await world.get("transcript", of: job).body == Sample.text())
+        #expect(world.stored(folder + "transcript.txt") == Array("dead".utf8))
+    }
+
     @Test("the objects of a job are listed, whole, and a job without any has an empty list")
     func list() async throws {
         let world = try await World.shared()

@@ -10,6 +10,9 @@ grant select on jobs, artifacts to :"role";
 grant update (input_ref) on jobs to :"role";
 grant insert, delete on artifacts to :"role";
 grant update (storage_ref) on artifacts to :"role";
+-- Where artifacts.id counts by a sequence.
+select format('grant usage on sequence %s to %I', pg_get_serial_sequence('artifacts', 'id'), :'role')
+where pg_get_serial_sequence('artifacts', 'id') is not null \gexec
 grant usage on schema custode to :"role";
 grant select, insert, update, delete on all tables in schema custode to :"role";
 grant usage on all sequences in schema custode to :"role";

@@ -19,7 +19,8 @@ nginx_links() {
     local job path md5 expires=$(($(date +%s) + 900))
     for job in "$@"; do
         path=$(cd "$bucket" && echo "users/$user/jobs/$job/input/"*)
-        md5=$(printf '%s/o/%s %s' "$expires" "$path" "$secret" | openssl md5 -binary | base64 | tr '+/' '-_' | tr -d =)
+        md5=$(printf '%s/o/%s %s' "$expires" "$path" "$secret" | openssl md5 -binary | base64 |
+            tr '+/' '-_' | tr -d =)
         echo "/o/$path?md5=$md5&expires=$expires"
     done
 }

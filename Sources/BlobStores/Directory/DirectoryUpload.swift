@@ -1,5 +1,5 @@
-internal import CustodeCore
 internal import Cryptography
+internal import CustodeCore
 internal import Glibc
 internal import NIOCore
 internal import NIOPosix

@@ -6,7 +6,8 @@ internal import Synchronization
 ///
 /// A new directory is durable once its parent has been synced. Another upload may have made it a moment
 /// ago without having come that far, so existence alone proves nothing: every process syncs each parent
-/// itself, once.
+/// itself, once. Whoever removes directories of a bucket must not do so while a service runs on it: what one
+/// process removes, another may take for durable when a third has made it again.
 final class DurableDirectories: Sendable {
     private static let remembered = 65_536
 
@@ -42,7 +43,6 @@ final class DurableDirectories: Sendable {
             let descriptor = Beneath.open(path, in: root, flags: O_RDONLY | O_DIRECTORY)
             if descriptor >= 0 { return Opened(descriptor: descriptor, unsynced: []) }
             guard descriptor == -ENOENT else { throw .system("open a directory of the bucket", -descriptor) }
-            durable.withLock { durable in durable.subtract(prefixes) }
         }
         return try walk(prefixes)
     }
@@ -69,6 +69,8 @@ final class DurableDirectories: Sendable {
                 if next >= 0 { _ = Glibc.close(next) }
                 throw .system("make a directory in the bucket", made == 0 || made == EEXIST ? -next : made)
             }
+            // What was just made is new, whatever was there by its name before.
+            if made == 0 { forget(prefix) }
             if durable.withLock({ $0.contains(prefix) }) {
                 _ = Glibc.close(current)
             } else {
@@ -77,6 +79,12 @@ final class DurableDirectories: Sendable {
             current = next
         }
         return Opened(descriptor: current, unsynced: unsynced)
+    }
+
+    private func forget(_ path: String) {
+        durable.withLock { durable in
+            durable = durable.filter { $0 != path && !$0.hasPrefix(path + "/") }
+        }
     }
 
     private static func prefixes(of path: String) -> [String] {

@@ -65,6 +65,21 @@ public struct Precondition: Sendable, Equatable {
         throw .exists(current)
     }
 
+    /// Decides a `DELETE` of what a job refers to: what must be so when it is forgotten.
+    ///
+    /// - Parameter current: `nil` for a reference that has no tag, which no listed tag matches.
+    /// - Throws: ``Refusal/preconditionFailed(current:)``.
+    public func forDeleting(_ current: ObjectRecord?) throws(Refusal) -> Publication.Expectation {
+        if let ifNoneMatch, current.map({ Self.weakly(ifNoneMatch, $0.etag) }) ?? (ifNoneMatch == .any) {
+            throw .preconditionFailed(current: current?.etag)
+        }
+        guard let ifMatch, ifMatch != .any else { return .present }
+        guard let current, Self.strongly(ifMatch, current.etag) else {
+            throw .preconditionFailed(current: current?.etag)
+        }
+        return .matches(current.etag)
+    }
+
     private static func strongly(_ tags: Tags, _ etag: ETag) -> Bool {
         switch tags {
         case .any: true

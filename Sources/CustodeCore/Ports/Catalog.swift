@@ -33,14 +33,22 @@ public protocol Catalog: Sendable {
     /// Makes the job refer to an upload's bytes, in one transaction under the job's lock.
     func publish(_ publication: Publication) async throws(CatalogError) -> PublishOutcome
 
-    /// Makes the job no longer refer to this object; false if it did not.
-    func forget(_ job: JobID, _ object: ObjectName) async throws(CatalogError) -> Bool
+    /// Makes the job, if it is still this owner's, no longer refer to this object, in one transaction under the
+    /// job's lock.
+    ///
+    /// - Parameter expectation: What the job must refer to; never ``Publication/Expectation/absent``.
+    func forget(
+        _ job: JobID, of owner: UserID, _ object: ObjectName, _ expectation: Publication.Expectation
+    ) async throws(CatalogError) -> ForgetOutcome
 
     /// Makes every link of the job that was minted so far invalid.
     func revokeLinks(of job: JobID) async throws(CatalogError)
 
     /// Uses up a link that works once; false if it was used before.
     func burn(_ nonce: [UInt8], expires: Timestamp) async throws(CatalogError) -> Bool
+
+    /// Whether a link that works once was used.
+    func isBurnt(_ nonce: [UInt8]) async throws(CatalogError) -> Bool
 
     /// Confirms that the database answers and carries the schema this program needs.
     func probe() async throws(CatalogError)
@@ -110,6 +118,8 @@ public struct Publication: Sendable {
     public let record: ObjectRecord
     /// What the job must refer to now.
     public let expectation: Expectation
+    /// A link that works once, and is used up by this.
+    public let link: LinkClaims?
 
     /// What must be so for the publication to happen.
     public enum Expectation: Sendable, Equatable {
@@ -122,11 +132,14 @@ public struct Publication: Sendable {
     }
 
     /// A publication to attempt.
-    public init(intent: UploadIntent, owner: UserID, record: ObjectRecord, expectation: Expectation) {
+    public init(
+        intent: UploadIntent, owner: UserID, record: ObjectRecord, expectation: Expectation, link: LinkClaims? = nil
+    ) {
         self.intent = intent
         self.owner = owner
         self.record = record
         self.expectation = expectation
+        self.link = link
     }
 }
 
@@ -142,6 +155,18 @@ public enum PublishOutcome: Sendable, Equatable {
     case changed
     /// The intent's lease ran out and collection took it over.
     case intentLost
+    /// The link worked once, and was used.
+    case linkUsed
+}
+
+/// How an attempt to forget ended.
+public enum ForgetOutcome: String, Sendable {
+    /// The job refers to it no longer.
+    case forgotten
+    /// The job refers to nothing as this object, is gone, or is somebody else's.
+    case gone
+    /// The object is another than was expected.
+    case changed
 }
 
 /// Why the catalog could not answer.

@@ -83,7 +83,7 @@ extension PutObject {
         let outcome = try await catalog.publish(
             Publication(
                 intent: intent, owner: admission.found.owner, record: record(clock.now()),
-                expectation: admission.expectation))
+                expectation: admission.expectation, link: admission.request.link))
         switch outcome {
         case .published(let createdAt):
             return Outcome(record: record(createdAt), created: admission.expectation == .absent)
@@ -91,6 +91,8 @@ extension PutObject {
             throw Refusal.notFound
         case .changed:
             throw Refusal.preconditionFailed(current: nil)
+        case .linkUsed:
+            throw Refusal.linkUsed
         case .intentLost:
             throw Refusal.unavailable(.database)
         case .exists:

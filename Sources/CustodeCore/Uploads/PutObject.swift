@@ -36,7 +36,9 @@ public struct PutObject: Sendable {
         /// The conditions.
         public var precondition = Precondition()
         /// A link's own bound on the size in bytes.
-        public var maximumBytes: Int64?
+        var maximumBytes: Int64?
+        /// A link that this upload uses up.
+        var link: LinkClaims?
 
         /// An upload that says nothing of itself.
         public init() {}
@@ -92,8 +94,10 @@ public struct PutObject: Sendable {
         guard policy.rule(for: link.object) != nil, let found = try await catalog.find(link.job, link.object),
             link.isCurrent(for: found)
         else { throw Refusal.notFound }
+        if link.once, try await catalog.isBurnt(link.nonce) { throw Refusal.linkUsed }
         var request = request
         request.maximumBytes = link.maximumBytes
+        request.link = link.once ? link : nil
         return try decide(found, link.object, request)
     }
 

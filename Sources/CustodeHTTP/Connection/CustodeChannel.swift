@@ -29,7 +29,8 @@ public struct CustodeChannel: HTTPChannelHandler {
         channel.eventLoop.makeCompletedFuture {
             // Large pieces where bytes come fast; what bounds an upload's memory, with the marks below and the store's.
             try channel.syncOptions?.setOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 4_096, maximum: 131_072))
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 4_096, maximum: 131_072)
+            )
             let activity = ConnectionActivity()
             let pipeline = channel.pipeline.syncOperations
             try channel.syncOptions?.setOption(.socketOption(.tcp_nodelay), value: 1)

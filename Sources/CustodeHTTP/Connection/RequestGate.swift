@@ -20,6 +20,8 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     private var isEnding = false
     private var isLingering = false
     private var inputHasClosed = false
+    /// What is to be said to a request behind those in flight.
+    private var pendingRefusal: (status: HTTPResponseStatus, detail: String)?
 
     private var context: ChannelHandlerContext?
 
@@ -30,19 +32,22 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isEnding else { return }
+        guard !isEnding, pendingRefusal == nil else { return }
         switch unwrapInboundIn(data) {
-        case .head(let head):
+        case .head(var head):
             if let fault = Self.fault(of: head) { return refuse(context, .badRequest, fault) }
             inFlight += 1
-            if head.version != .http1_1 { closesAfterReply = true }
+            if Self.isLast(head) { closesAfterReply = true }
+            // HTTP/1.0 knows no interim replies (RFC 9110 §10.1.1).
+            if head.version != .http1_1 { head.headers.remove(name: "expect") }
             activity.enter(.body)
+            context.fireChannelRead(wrapInboundOut(.head(head)))
         case .body:
-            break
+            context.fireChannelRead(data)
         case .end:
             activity.enter(.reply)
+            context.fireChannelRead(data)
         }
-        context.fireChannelRead(data)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -98,7 +103,8 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let fault = error as? HTTPParserError, inFlight == 0 else {
+        // In mid-body it is the service's to answer.
+        guard let fault = error as? HTTPParserError, inFlight == 0 || activity.phase != .body else {
             return context.fireErrorCaught(error)
         }
         guard !isEnding else { return }
@@ -112,6 +118,11 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     /// Answers what never becomes a request to the service, and ends the connection.
     private func refuse(_ context: ChannelHandlerContext, _ status: HTTPResponseStatus, _ detail: String) {
         guard !isEnding else { return }
+        guard inFlight == 0 else {
+            // Replies go out in the order of requests (RFC 9112 §9.3.2): its turn comes after theirs.
+            pendingRefusal = pendingRefusal ?? (status, detail)
+            return
+        }
         let body = Problem.text(
             slug: Problem.slug(status.reasonPhrase), title: status.reasonPhrase, status: Int(status.code),
             detail: detail)
@@ -168,7 +179,10 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func replyWasSent(_ context: ChannelHandlerContext) {
         inFlight -= 1
-        if closesAfterReply {
+        if let (status, detail) = pendingRefusal, inFlight == 0, !closesAfterReply {
+            pendingRefusal = nil
+            refuse(context, status, detail)
+        } else if closesAfterReply {
             isEnding = true
             linger(context)
         } else if inFlight == 0 {
@@ -185,10 +199,18 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
         context.read()
     }
 
+    /// Whether a client wants no further reply, or the parser will read no further request: it stops where a client
+    /// offers another protocol.
+    private static func isLast(_ head: HTTPRequestHead) -> Bool {
+        head.version != .http1_1 || head.method == .CONNECT || head.headers.contains(name: "upgrade")
+            || head.headers[canonicalForm: "connection"].contains { $0.lowercased() == "close" }
+    }
+
     private static func fault(of head: HTTPRequestHead) -> String? {
         let lengths = head.headers[canonicalForm: "content-length"]
         let codings = head.headers[canonicalForm: "transfer-encoding"]
         if lengths.count > 1 { return "Content-Length is given more than once." }
+        if let length = lengths.first, Int64(length) == nil { return "Content-Length is no number of bytes." }
         if !codings.isEmpty {
             if !lengths.isEmpty { return "Content-Length and Transfer-Encoding exclude each other." }
             if codings.count > 1 || codings[0].lowercased() != "chunked" { return "Only the chunked coding is known." }

@@ -36,13 +36,14 @@ enum ContentDisposition {
     /// The last component of a name without controls, without what changes the direction of writing, and
     /// no longer than a file name may be; `nil` if nothing is left.
     static func harmless(_ name: String) -> String? {
-        let last = name.split(omittingEmptySubsequences: true) { $0 == "/" || $0 == "\\" }.last ?? ""
-        var kept = String.UnicodeScalarView()
-        for scalar in last.unicodeScalars where !isHarmful(scalar) { kept.append(scalar) }
-        var text = String(kept)
-        while text.utf8.count > maximumNameLength { text.removeLast() }
-        text = String(text.drop { $0 == " " })
-        while text.last == " " { text.removeLast() }
+        // By scalars: a character may hold a slash and what is combined with it.
+        let parts = Array(name.unicodeScalars.filter { !isHarmful($0) }).split { $0 == "/" || $0 == "\\" }
+        var kept = String.UnicodeScalarView((parts.last ?? []).drop { $0 == " " })
+        var length = kept.reduce(0) { $0 + UTF8.width($1) }
+        while length > maximumNameLength || kept.last == " ", let removed = kept.popLast() {
+            length -= UTF8.width(removed)
+        }
+        let text = String(kept)
         return text.isEmpty || text == "." || text == ".." ? nil : text
     }
 

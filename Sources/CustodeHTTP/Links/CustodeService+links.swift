@@ -64,7 +64,7 @@ extension CustodeService {
 
     func download(_ exchange: Exchange, _ token: String) async throws -> Reply {
         let claims = try verify(exchange, token, for: .download)
-        return served(try await readObject(claims, try readRequest(exchange)), claims.disposition)
+        return served(try await readObject(claims, try readRequest(exchange)), claims.disposition, exchange)
     }
 
     func upload(_ exchange: Exchange, _ token: String) async throws -> Reply {

@@ -17,23 +17,13 @@ extension CustodeService {
         let (job, object) = try ids(exchange, job, name)
         let disposition = try Self.disposition(exchange.target)
         let found = try await readObject(principal, job, object, try readRequest(exchange))
-        return served(found, disposition)
+        return served(found, disposition, exchange)
     }
 
     func delete(_ exchange: Exchange, _ job: String, _ name: String) async throws -> Reply {
         let principal = try await principal(exchange)
-        guard principal.mayManage else { throw Refusal.forbidden("Deleting needs the grant delegate.") }
         let (job, object) = try ids(exchange, job, name)
-        let precondition = try Self.precondition(exchange.request.headers)
-        guard let found = try await catalog.find(job, object), found.owner == principal.user,
-            let reference = found.reference
-        else { throw Refusal.notFound }
-        if case .published(let record) = reference,
-            precondition.forReading(record.etag, modified: record.createdAt) == .failed
-        {
-            throw Refusal.preconditionFailed(current: record.etag)
-        }
-        guard try await catalog.forget(found.job, object) else { throw Refusal.notFound }
+        try await forgetObject(principal, job, object, try Self.precondition(exchange.request.headers))
         return Reply(.noContent)
     }
 

@@ -1,12 +1,13 @@
 internal import CustodeCore
 internal import HTTPTypes
+internal import HummingbirdCore
 
 extension CustodeService {
     /// The reply that carries an object, or says that the reader has it.
     ///
     /// Its fields come from the row and from fixed rules, never from what was uploaded or asked for: the
     /// bytes may be anything that passed for media, so nothing here lets a browser run them.
-    func served(_ found: ReadObject.Reply, _ disposition: Disposition) -> Reply {
+    func served(_ found: ReadObject.Reply, _ disposition: Disposition, _ exchange: Exchange) -> Reply {
         let record = found.record
         guard let plan = found.plan else {
             var reply = Reply(.notModified)
@@ -29,7 +30,7 @@ extension CustodeService {
         }
         addValidators(record, to: &reply)
         addServingRules(record, disposition, to: &reply)
-        if case .accel(let prefix) = configuration.delivery {
+        if case .accel(let prefix) = configuration.delivery, Self.suitsNginx(exchange) {
             // nginx finds the length and the range for itself.
             reply.status = .ok
             reply.content = .nothing
@@ -38,6 +39,12 @@ extension CustodeService {
             reply.fields[.accelRedirect] = prefix + PercentEncoding.encode(record.key, keeping: "/")
         }
         return reply
+    }
+
+    /// Whether nginx, which knows neither our tags nor our dates, would decide a request as it was decided here.
+    private static func suitsNginx(_ exchange: Exchange) -> Bool {
+        let conditions: [HTTPField.Name] = [.ifMatch, .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince, .ifRange]
+        return exchange.method == .get && conditions.allSatisfy { exchange.request.headers[$0] == nil }
     }
 
     private func addValidators(_ record: ObjectRecord, to reply: inout Reply) {
@@ -50,7 +57,7 @@ extension CustodeService {
         let mayBeInline =
             wanted == .inline
             && (record.contentType.hasPrefix("audio/") || record.contentType.hasPrefix("video/")
-            || record.contentType == "text/plain")
+                || record.contentType == "text/plain")
         let name = record.filename ?? Self.usualName(of: record)
         reply.fields[.contentType] = Self.servedType(record.contentType)
         reply.fields[.contentDisposition] = ContentDisposition.field(

@@ -12,6 +12,7 @@ extension Refusal {
         case BlobStoreError.noRoom: self = .noRoom
         case BlobStoreError.absent: self = .bytesMissing
         case is BlobStoreError: self = .unavailable(.bucket)
+        case is CancellationError: self = .unavailable(.service)
         case ConnectionTimeout.body: self = .requestTimeout
         case is HTTPParserError: self = .badRequest("The body is not framed as HTTP/1.1 wants it.")
         case is BodyEndedEarly: self = .badRequest("The body ended before its announced length.")

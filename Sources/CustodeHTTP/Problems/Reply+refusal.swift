@@ -118,7 +118,8 @@ extension Refusal {
         case .unavailable(let dependency):
             Facts(
                 .serviceUnavailable, "\(dependency.rawValue)-unavailable", "Service Unavailable",
-                "The \(dependency.rawValue) does not answer; nothing was changed, try again in a few seconds.")
+                "The \(dependency.rawValue) does not answer; try again in a few seconds. With Content-Digest an upload is safe to repeat."
+            )
         case .bytesMissing:
             Facts(
                 .serviceUnavailable, "bytes-missing", "Bytes Missing",

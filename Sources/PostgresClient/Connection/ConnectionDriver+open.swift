@@ -58,7 +58,17 @@ extension ConnectionDriver {
             }
             step = PQconnectPoll(connection)
         }
+        try settle()
         guard PQsetnonblocking(connection, 1) == 0 else { throw .connectionFailed(connection) }
+    }
+
+    /// Makes what a session does independent of the database's defaults.
+    ///
+    /// A statement, not a start-up option, since connection poolers refuse those.
+    private func settle() throws(PostgresError) {
+        let result = PQexec(connection, "set default_transaction_isolation to 'read committed'")
+        defer { PQclear(result) }
+        guard PQresultStatus(result) == PGRES_COMMAND_OK else { throw .connectionFailed(connection) }
     }
 
     private static func start(_ configuration: PostgresConfiguration) -> OpaquePointer? {

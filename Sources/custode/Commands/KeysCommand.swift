@@ -65,8 +65,7 @@ struct KeysCommand: AsyncParsableCommand {
     private static func change(_ options: SettingOptions, _ body: (inout KeyRing, Parts) throws -> Void) throws {
         let settings = try options.settings()
         let parts = Parts(settings)
-        var ring = try parts.keyRing()
-        try body(&ring, parts)
-        try KeyRingFile(path: settings.linkKeysPath).save(ring)
+        _ = try parts.keyRing()
+        try KeyRingFile(path: settings.linkKeysPath).change { ring in try body(&ring, parts) }
     }
 }

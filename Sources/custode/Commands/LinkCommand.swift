@@ -24,8 +24,8 @@ struct LinkCommand: AsyncParsableCommand {
             throw CommandFailure(description: "the policy knows no object called \(object)")
         }
         let life = try self.life(settings.policy)
-        let pool = try parts.pool()
-        let catalog = try await PostgresCatalog(pool: pool)
+        let pool = try parts.pool(1)
+        let catalog = try await PostgresCatalog(pool: pool, lookups: pool)
         let identity = try await pool.withConnection { try await SchemaInstaller($0).status().identity }
         guard let found = try await catalog.find(job, object) else {
             throw CommandFailure(description: "there is no job \(job)")

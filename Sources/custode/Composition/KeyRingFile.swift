@@ -63,8 +63,18 @@ struct KeyRingFile {
         return ring
     }
 
-    /// Replaces the ring.
-    func save(_ ring: KeyRing) throws {
+    /// Changes the ring; of several changes at once each sees what the one before it left.
+    func change(_ body: (inout KeyRing) throws -> Void) throws {
+        let lock = unsafe open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { throw fault("lock") }
+        defer { close(lock) }
+        guard flock(lock, LOCK_EX) == 0 else { throw fault("lock") }
+        var ring = try load()
+        try body(&ring)
+        try save(ring)
+    }
+
+    private func save(_ ring: KeyRing) throws {
         let temporary = try write(ring)
         guard unsafe rename(temporary, path) == 0 else {
             unsafe unlink(temporary)
@@ -86,8 +96,8 @@ struct KeyRingFile {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         let bytes = [UInt8](try encoder.encode(stored)) + [0x0A]
-        let temporary = "\(path).\(getpid()).tmp"
-        let file = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let temporary = "\(path).\(Hex.encode(SystemRandom().bytes(8))).tmp"
+        let file = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw fault("write") }
         defer { close(file) }
         let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }

@@ -25,8 +25,10 @@ struct Parts {
         self.logger = logger
     }
 
-    func pool() throws -> PostgresPool {
-        PostgresPool(PostgresConfiguration(uri: try settings.requireDatabase()))
+    func pool(_ connections: Int) throws -> PostgresPool {
+        var configuration = PostgresConfiguration(uri: try settings.requireDatabase())
+        configuration.maximumConnections = connections
+        return PostgresPool(configuration)
     }
 
     func connection() async throws -> PostgresConnection {

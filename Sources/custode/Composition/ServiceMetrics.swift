@@ -6,7 +6,7 @@ import Telemetry
 struct ServiceMetrics: RequestMetrics {
     let registry = MetricsRegistry()
 
-    init(pool: PostgresPool) {
+    init(pools: [PostgresPool]) {
         registry.declare(
             "custode_http_requests_total", .counter, "Requests answered, by route, method and status.",
             labels: ["route", "method", "status"])
@@ -17,10 +17,10 @@ struct ServiceMetrics: RequestMetrics {
             "custode_http_received_bytes_total", .counter, "Bytes of request bodies read.", labels: ["route"])
         registry.declare("custode_http_sent_bytes_total", .counter, "Bytes of reply bodies sent.", labels: ["route"])
         registry.declare("custode_database_connections", .gauge, "Connections to the database that are open.") {
-            Double(pool.statistics.open)
+            Double(pools.reduce(0) { $0 + $1.statistics.open })
         }
         registry.declare("custode_database_waits_total", .counter, "Times that a query waited for a connection.") {
-            Double(pool.statistics.totalWaits)
+            Double(pools.reduce(0) { $0 + $1.statistics.totalWaits })
         }
     }
 

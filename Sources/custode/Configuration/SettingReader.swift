@@ -143,7 +143,7 @@ struct SettingReader {
     private static func masked(_ value: String) -> String {
         guard var parts = URLComponents(string: value), parts.host != nil else { return "(set)" }
         if parts.password != nil { parts.password = "***" }
-        parts.queryItems = parts.queryItems?.filter { $0.name != "password" }
+        parts.queryItems = parts.queryItems?.filter { !$0.name.contains("password") }
         return parts.string ?? "(set)"
     }
 }

@@ -35,6 +35,9 @@ struct SettingSources {
         if let given = arguments[name] { return given }
         let fallback = name == .databaseURL ? ["DATABASE_URL"] : []
         for variable in [name.rawValue] + fallback {
+            if environment[variable]?.isEmpty == false, environment[variable + "_FILE"]?.isEmpty == false {
+                faults.append("\(variable) and \(variable)_FILE are both given; give one")
+            }
             if let value = environment[variable], !value.isEmpty { return value }
             if let path = environment[variable + "_FILE"], !path.isEmpty { return secret(path, variable + "_FILE") }
         }

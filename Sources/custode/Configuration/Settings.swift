@@ -5,7 +5,7 @@ import Logging
 import Telemetry
 
 /// What this process is told, checked: the only place that reads settings.
-struct Settings {
+struct Settings: CustomStringConvertible {
     var listen: HostPort
     var adminListen: HostPort
     var publicURL: String
@@ -23,6 +23,9 @@ struct Settings {
     var logFormat: StderrLog.Format
     /// What was given or assumed, for people to read; secrets masked.
     var effective: [(name: SettingName, value: String)]
+
+    /// Nothing but the names of what was set: it holds secrets.
+    var description: String { "Settings(\(effective.map(\.name.rawValue).joined(separator: ", ")))" }
 
     /// Everything that is wrong with the settings, at once.
     struct Faults: Error, CustomStringConvertible {

@@ -6,7 +6,9 @@ import UnixSignals
 
 /// Reads the key files again when SIGHUP says so; what cannot be read leaves the old keys in force.
 struct KeyReload: Service {
-    let settings: Settings
+    // The paths alone: what a service holds is told in the log when services start.
+    let serviceKeysPath: String?
+    let linkKeysPath: String
     let serviceKeys: ServiceKeys
     let linkKeys: LinkKeys
     let logger: Logger
@@ -18,8 +20,8 @@ struct KeyReload: Service {
 
     private func reload() {
         do {
-            if let path = settings.serviceKeysPath { try serviceKeys.reload(file: try Parts.text(path)) }
-            linkKeys.reload(try KeyRingFile(path: settings.linkKeysPath).load())
+            if let path = serviceKeysPath { try serviceKeys.reload(file: try Parts.text(path)) }
+            linkKeys.reload(try KeyRingFile(path: linkKeysPath).load())
             logger.notice("keys reloaded", metadata: ["service_keys": "\(serviceKeys.count)"])
         } catch {
             logger.error("keys not reloaded, the old ones stay: \(error)")

@@ -16,6 +16,8 @@ import UnixSignals
 /// The running service: composes the parts, listens, and stops in order.
 struct Server {
     private static let diskThreads = 32
+    private static let connections = 12
+    private static let lookupConnections = 4
     private static let longestDrain = Duration.seconds(30)
 
     let settings: Settings
@@ -27,14 +29,15 @@ struct Server {
         let parts = Parts(settings)
         let threads = NIOThreadPool(numberOfThreads: Self.diskThreads)
         threads.start()
-        let pool = try parts.pool()
+        let pool = try parts.pool(Self.connections)
+        let lookups = try parts.pool(Self.lookupConnections)
         let store = try parts.store(threads)
         let linkKeys = LinkKeys(try parts.keyRing())
         let serviceKeys = try parts.serviceKeys()
         let sniffer = try MagicSniffer()
-        let catalog = try await PostgresCatalog(pool: pool)
+        let catalog = try await PostgresCatalog(pool: pool, lookups: lookups)
         let identity = try await pool.withConnection { try await SchemaInstaller($0).status().identity }
-        let metrics = ServiceMetrics(pool: pool)
+        let metrics = ServiceMetrics(pools: [pool, lookups])
         var configuration = ServiceConfiguration(publicURL: settings.publicURL)
         configuration.delivery = settings.delivery
         configuration.corsOrigins = settings.corsOrigins
@@ -47,7 +50,9 @@ struct Server {
         if serviceKeys.count == 0 {
             parts.logger.warning("no service keys: every call on /v1 is refused; see custode service-key new --help")
         }
-        let reload = KeyReload(settings: settings, serviceKeys: serviceKeys, linkKeys: linkKeys, logger: parts.logger)
+        let reload = KeyReload(
+            serviceKeysPath: settings.serviceKeysPath, linkKeysPath: settings.linkKeysPath, serviceKeys: serviceKeys,
+            linkKeys: linkKeys, logger: parts.logger)
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: reload),
@@ -58,6 +63,7 @@ struct Server {
         group.maximumGracefulShutdownDuration = Self.longestDrain
         try await ServiceGroup(configuration: group).run()
         await pool.close()
+        await lookups.close()
         sniffer.shutdown()
         try await threads.shutdownGracefully()
         parts.logger.notice("stopped")

@@ -1,0 +1,78 @@
+import BlobStores
+import CustodeCore
+import CustodeTesting
+import Foundation
+import Glibc
+import NIOCore
+import NIOPosix
+import Testing
+
+/// A store in a folder of its own.
+struct TestBucket {
+    let folder: TestFolder
+    let store: DirectoryStore
+
+    init() throws {
+        folder = try TestFolder()
+        store = try DirectoryStore(path: folder.path, threads: .singleton)
+    }
+
+    /// Every file below the root, by path.
+    var files: [String] { TestFolder.files(below: folder.path).keys.sorted() }
+
+    func path(_ name: String) -> String { folder.path + "/" + name }
+
+    func write(_ text: String, to name: String) throws {
+        let url = URL(filePath: path(name))
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
+    }
+}
+
+/// The key of an artifact of a job.
+func key(_ job: String, suffix: String? = nil, user: String = "alice") throws -> ObjectKey {
+    try ObjectKey(
+        user: #require(UserID(user)), job: #require(JobID(job)), object: #require(ObjectName("transcript")),
+        suffix: suffix, extension: "txt")
+}
+
+extension BlobStore {
+    /// Stores pieces under a key.
+    func put(_ pieces: [[UInt8]], as key: ObjectKey) async throws -> SealedBlob {
+        let upload = try await beginUpload(expectedSize: nil)
+        for piece in pieces { try await upload.write(ByteBuffer(bytes: piece)) }
+        let sealed = try await upload.seal()
+        do {
+            try await upload.publish(as: key)
+        } catch {
+            await upload.discard()
+            throw error
+        }
+        return sealed
+    }
+
+    /// All bytes under a key.
+    func bytes(_ key: String) async throws -> [UInt8] {
+        let blob = try await open(key)
+        guard blob.size > 0 else { return [] }
+        return try await blob.bytes(ByteRange(first: 0, last: blob.size - 1))
+    }
+
+    /// What opening a key throws; `nil` if it opens.
+    func refusal(_ key: String) async -> BlobStoreError? {
+        do throws(BlobStoreError) {
+            _ = try await open(key)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
+
+extension OpenBlob {
+    func bytes(_ range: ByteRange) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        for try await piece in read(range) { bytes += piece.readableBytesView }
+        return bytes
+    }
+}
