@@ -36,11 +36,11 @@ extension CustodeService {
         let values = fields[values: .authorization]
         guard let value = values.first else { return nil }
         guard values.count == 1 else { throw .badRequest("Authorization is given more than once.") }
-        let parts = value.split(separator: " ", omittingEmptySubsequences: true)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+        let parts = value.utf8.split(separator: UInt8(ascii: " "))
+        guard parts.count == 2, Substring(parts[0]).lowercased() == "bearer" else {
             throw .unauthorized("Authorization must be Bearer and one token.")
         }
-        return String(parts[1])
+        return String(Substring(parts[1]))
     }
 
     /// Reads a job's id and an object's name out of a path; both unknowable and unknown are not found.

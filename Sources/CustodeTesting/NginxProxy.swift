@@ -10,12 +10,19 @@ public struct NginxProxy: Sendable {
     public static let program = Checkout.tool("nginx")
 
     /// Starts it before a service on `port`, with `prefix` as its internal location of the bucket's folder.
+    ///
+    /// Its locations are those of the shipped `scripts/nginx-accel.conf`, with the addresses of this place put in.
     public static func start(before service: UInt16, port: UInt16, bucket: String, prefix: String)
         async throws -> NginxProxy
     {
         guard let program else { throw HarnessError("no nginx") }
         let folder = try TestFolder()
         let user = ProcessInfo.processInfo.userName
+        let locations = try shippedLocations(replacing: [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:\(service)"),
+            ("/var/lib/custode/bucket/", bucket + "/"), ("location /custode-internal/", "location \(prefix)"),
+        ])
+        try locations.write(toFile: folder.path + "/accel.conf", atomically: true, encoding: .utf8)
         let configuration = """
             daemon off;
             master_process off;
@@ -32,14 +39,7 @@ public struct NginxProxy: Sendable {
                 scgi_temp_path \(folder.path)/scgi;
                 server {
                     listen 127.0.0.1:\(port);
-                    location / {
-                        proxy_pass http://127.0.0.1:\(service);
-                        proxy_set_header Host $http_host;
-                    }
-                    location \(prefix) {
-                        internal;
-                        alias \(bucket)/;
-                    }
+                    include \(folder.path)/accel.conf;
                 }
             }
             """
@@ -54,6 +54,15 @@ public struct NginxProxy: Sendable {
         }
         guard isUp else { throw HarnessError("nginx does not listen") }
         return NginxProxy(port: port, child: child)
+    }
+
+    private static func shippedLocations(replacing places: [(shipped: String, here: String)]) throws -> String {
+        var text = try String(contentsOfFile: Checkout.script("nginx-accel.conf"), encoding: .utf8)
+        for (shipped, here) in places {
+            guard text.contains(shipped) else { throw HarnessError("nginx-accel.conf has no \(shipped)") }
+            text = text.replacing(shipped, with: here)
+        }
+        return text
     }
 
     /// A client of it.

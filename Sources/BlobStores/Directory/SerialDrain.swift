@@ -6,8 +6,10 @@ internal import Synchronization
 /// Passes buffers to blocking work in their order, on one thread of a pool at a time, while more come in.
 final class SerialDrain: Sendable {
     /// How many bytes may wait before whoever pushes should.
-    private static let highWater = 256 * 1_024
-    private static let lowWater = 64 * 1_024
+    private static let highWater = 512 * 1_024
+    private static let lowWater = 256 * 1_024
+    /// How many bytes are worth waking a thread for, while more are on their way.
+    private static let batch = 192 * 1_024
 
     typealias Work = @Sendable (ByteBuffer) -> BlobStoreError?
 
@@ -35,10 +37,16 @@ final class SerialDrain: Sendable {
         let starts = state.withLock { state in
             state.waiting.append(buffer)
             state.waitingBytes += buffer.readableBytes
-            defer { state.isDraining = true }
-            return !state.isDraining
+            return Self.starts(&state, from: Self.batch)
         }
         if starts { threads.submit { _ in self.drain() } }
+    }
+
+    /// Whether enough is waiting for a thread, and none is at it; it is from then on.
+    private static func starts(_ state: inout State, from bytes: Int) -> Bool {
+        guard !state.isDraining, state.waitingBytes >= bytes else { return false }
+        state.isDraining = true
+        return true
     }
 
     /// Waits while too much is waiting.
@@ -58,6 +66,7 @@ final class SerialDrain: Sendable {
 
     /// Waits until nothing is waiting or worked on.
     func finish() async throws(BlobStoreError) {
+        if state.withLock({ Self.starts(&$0, from: 1) }) { threads.submit { _ in self.drain() } }
         await withCheckedContinuation { continuation in
             let resumesNow = state.withLock { state in
                 guard state.isDraining else { return true }
