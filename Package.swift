@@ -75,9 +75,29 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CLibMagic", providers: [.apt(["libmagic-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .testTarget(
+            name: "BlobStoresTests",
+            dependencies: ["BlobStores", "CustodeCore", "CustodeTesting", nioCore, nioPosix],
+            swiftSettings: base),
         .testTarget(name: "ContentSnifferTests", dependencies: ["ContentSniffer", "CustodeCore"], swiftSettings: base),
-        .testTarget(name: "CustodeCoreTests", dependencies: ["CustodeCore", "CustodeTesting"], swiftSettings: base),
+        .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: base),
+        .testTarget(
+            name: "CustodeCoreTests", dependencies: ["CustodeCore", "CustodeTesting", nioCore], swiftSettings: base),
+        .testTarget(
+            name: "CustodeHTTPTests",
+            dependencies: [
+                "CustodeCore", "CustodeHTTP", httpTypes, nioCore, nioHTTP1,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: base),
+        .testTarget(
+            name: "IdentityTests", dependencies: ["CustodeCore", "CustodeTesting", "Identity"], swiftSettings: base),
         .testTarget(name: "IntegrationTests", dependencies: ["CustodeTesting"], swiftSettings: base),
+        .testTarget(
+            name: "PostgresCatalogTests",
+            dependencies: ["CustodeCore", "CustodeTesting", "PostgresCatalog", "PostgresClient"],
+            swiftSettings: base),
         .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient"], swiftSettings: base),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: base),
     ]
 )

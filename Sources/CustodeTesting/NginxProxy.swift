@@ -11,7 +11,7 @@ public struct NginxProxy: Sendable {
 
     /// Starts it before a service on `port`, with `prefix` as its internal location of the bucket's folder.
     ///
-    /// Its locations are those of the shipped `scripts/nginx-accel.conf`, with the addresses of this place put in.
+    /// Its locations are those of the shipped `scripts/nginx-accel.conf`, with this place's addresses put in.
     public static func start(before service: UInt16, port: UInt16, bucket: String, prefix: String)
         async throws -> NginxProxy
     {
@@ -56,7 +56,9 @@ public struct NginxProxy: Sendable {
         return NginxProxy(port: port, child: child)
     }
 
-    private static func shippedLocations(replacing places: [(shipped: String, here: String)]) throws -> String {
+    private static func shippedLocations(
+        replacing places: [(shipped: String, here: String)]
+    ) throws -> String {
         var text = try String(contentsOfFile: Checkout.script("nginx-accel.conf"), encoding: .utf8)
         for (shipped, here) in places {
             guard text.contains(shipped) else { throw HarnessError("nginx-accel.conf has no \(shipped)") }

@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 extension TestDatabase {
-    /// A connection that outlasts a statement, so that a test can hold in a transaction what the service wants.
+    /// A connection that outlasts a statement, so that a test can hold what the service wants.
     public final class Session: Sendable {
         private let child: ChildProcess
         private let folder: TestFolder

@@ -96,6 +96,9 @@ public final class ServiceKeys: Sendable {
                 }
                 grants.insert(grant)
             }
+            guard !grants.isEmpty else {
+                throw Fault(description: "line \(index + 1): grants nothing; there are delegate and artifacts")
+            }
             guard entries[fields[0]] == nil else {
                 throw Fault(description: "line \(index + 1): the id \(fields[0]) is listed twice")
             }

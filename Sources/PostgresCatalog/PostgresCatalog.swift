@@ -11,6 +11,7 @@ public final class PostgresCatalog: Catalog {
     private let tables: SaaSTables
     private let statements: CatalogStatements
     private let batcher: LookupBatcher
+    private let turns = JobTurns()
 
     /// Reads what the SaaS's tables look like and checks that the schema is the one this program needs.
     ///
@@ -111,8 +112,8 @@ public final class PostgresCatalog: Catalog {
     /// Makes the job refer to an upload's bytes, in one transaction under the job's lock.
     public func publish(_ publication: Publication) async throws(CatalogError) -> PublishOutcome {
         let record = publication.record
-        let rows = try await query(
-            statements.publish,
+        let rows = try await change(
+            record.job, statements.publish,
             [
                 .int(publication.intent.id), .text(record.job.text), .text(publication.owner.text),
                 .text(record.object.text), .text(record.key), .text(record.contentType), .int(record.size),
@@ -138,8 +139,8 @@ public final class PostgresCatalog: Catalog {
     public func forget(
         _ job: JobID, of owner: UserID, _ object: ObjectName, _ expectation: Publication.Expectation
     ) async throws(CatalogError) -> ForgetOutcome {
-        let rows = try await query(
-            statements.forget,
+        let rows = try await change(
+            job, statements.forget,
             [.text(job.text), .text(owner.text), .text(object.text), .text(Self.text(expectation))])
         return try Self.decoding { () throws(PostgresError) in
             guard let outcome = ForgetOutcome(rawValue: try rows.first?.text(0) ?? "") else {
@@ -168,6 +169,12 @@ public final class PostgresCatalog: Catalog {
     /// Confirms that it answers, and is fit for use.
     public func probe() async throws(CatalogError) {
         _ = try await query(statements.probe, on: lookups)
+    }
+
+    private func change(
+        _ job: JobID, _ statement: PostgresStatement, _ parameters: [PostgresValue]
+    ) async throws(CatalogError) -> PostgresResult {
+        try await turns.take(job.text) { () async throws(CatalogError) in try await query(statement, parameters) }
     }
 
     private func query(
@@ -234,7 +241,7 @@ public struct SchemaMissing: Error, CustomStringConvertible, Sendable {
 
 extension Duration {
     /// The duration as Postgres reads an interval.
-    fileprivate var interval: String { "\(components.seconds) seconds" }
+    fileprivate var interval: String { "\(components.seconds) s \(components.attoseconds / 1_000_000_000_000) us" }
 }
 
 extension CatalogError {

@@ -97,12 +97,13 @@ public final class MetricsRegistry: Sendable {
     private static func block(_ names: [String], _ values: [String]) -> String {
         guard !names.isEmpty else { return "" }
         let pairs = zip(names, values).map { name, value in
-            let escaped = value.map { character -> String in
-                switch character {
+            // By scalars: a character may hold a quote and what is combined with it.
+            let escaped = value.unicodeScalars.map { scalar -> String in
+                switch scalar {
                 case "\\": "\\\\"
                 case "\"": "\\\""
                 case "\n": "\\n"
-                default: String(character)
+                default: String(scalar)
                 }
             }.joined()
             return "\(name)=\"\(escaped)\""

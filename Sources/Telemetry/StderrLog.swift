@@ -81,13 +81,15 @@ public struct StderrLog: LogHandler {
     /// A JSON string; controls are escaped, so that nothing a client sends can forge a line.
     private static func quoted(_ text: String) -> String {
         var quoted: [UInt8] = [UInt8(ascii: "\"")]
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): quoted += "\\\"".utf8
-            case UInt8(ascii: "\\"): quoted += "\\\\".utf8
-            case 0x00..<0x20, 0x7F:
-                quoted += "\\u00\(String(byte >> 4, radix: 16))\(String(byte & 15, radix: 16))".utf8
-            default: quoted.append(byte)
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x22: quoted += "\\\"".utf8
+            case 0x5C: quoted += "\\\\".utf8
+            // Controls of either range, and what breaks or turns lines: terminals obey them.
+            case 0x00..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069:
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)".utf8
+            default: quoted += UTF8.encode(scalar).map { Array($0) } ?? []
             }
         }
         return String(decoding: quoted + [UInt8(ascii: "\"")], as: UTF8.self)

@@ -130,6 +130,28 @@ struct PutObjectAdmissionTests {
         }
     }
 
+    @Test("a link that works once admits until it was used, which asking whether it may does not do")
+    func onceLinks() async throws {
+        let bench = try UploadBench(Sample.found(epoch: 3))
+        var claims = try LinkClaimsTests.claims(.upload, job: Sample.job.text)
+        claims.owner = Sample.user.fingerprint
+        claims.once = true
+        for _ in 0..<2 {
+            guard case .proceed = try await bench.put.admit(claims, PutObject.Request()) else {
+                Issue.record("not admitted")
+                return
+            }
+        }
+        #expect(bench.journal.count(.burn) == 0)
+        bench.catalog.state.withLock { _ = $0.burned.insert(claims.nonce) }
+        await #expect(throws: Refusal.linkUsed) { try await bench.put.admit(claims, PutObject.Request()) }
+        claims.once = false
+        guard case .proceed = try await bench.put.admit(claims, PutObject.Request()) else {
+            Issue.record("a link that works many times was used up")
+            return
+        }
+    }
+
     @Test("a catalog that is away is no 404")
     func catalogAway() async throws {
         let bench = try UploadBench()

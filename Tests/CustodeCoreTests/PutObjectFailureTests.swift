@@ -115,6 +115,28 @@ struct PutObjectFailureTests {
         #expect(bench.catalog.reference == nil)
     }
 
+    @Test("of two uploads by a link that works once the later is 410, and its bytes are collection's")
+    func onceLinkUsed() async throws {
+        let bench = try UploadBench(Sample.found(epoch: 3))
+        var claims = try LinkClaimsTests.claims(.upload, job: Sample.job.text)
+        claims.owner = Sample.user.fingerprint
+        claims.once = true
+        guard case .proceed(let admission) = try await bench.put.admit(claims, PutObject.Request()) else {
+            Issue.record("not admitted")
+            return
+        }
+        let body = PieceByPiece(pieces: UploadBench.wav)
+        bench.store.fail(.seal, .noRoom)
+        await #expect(throws: BlobStoreError.noRoom) { try await bench.put(admission, body: body) }
+        #expect(bench.catalog.state.withLock { $0.burned }.isEmpty, "an upload that fails does not use it up")
+        bench.store.state.withLock { $0.faults = [:] }
+        let record = try await bench.put(admission, body: body).record
+        bench.catalog.state.withLock { $0.refer(to: nil) }
+        await #expect(throws: Refusal.linkUsed) { try await bench.put(admission, body: body) }
+        #expect(bench.store.objects[record.key] == UploadBench.wavBytes)
+        bench.expectNothingLeft()
+    }
+
     @Test("an upload whose intent collection took over refers to nothing")
     func intentLost() async throws {
         let bench = try UploadBench()

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite(
-    "Delivery by nginx: accel", .serialized, .enabled(if: NginxProxy.program != nil, "nginx is not installed")
+    "Delivery by nginx: accel", .serialized
 )
 struct AccelTests {
     private static let prefix = "/custode-internal/"

@@ -63,8 +63,7 @@ struct DirectoryFaultTests {
     }
 
     @Test(
-        "an fsync that fails fails the upload, of the file and of the directory alike, and is not tried again",
-        .enabled { try await Tracer.isUsable.value() }, arguments: [1, 2])
+        "an fsync that fails fails the upload, of the file and of the directory alike, and is not tried again", arguments: [1, 2])
     func syncFails(nth: Int) async throws {
         let world = try await world()
         let tracer = try await Tracer.attach(
@@ -84,7 +83,6 @@ struct DirectoryFaultTests {
 
     @Test(
         "an entry that cannot be made fails the upload and leaves no bytes",
-        .enabled { try await Tracer.isUsable.value() },
         arguments: [("EIO", [500, 503]), ("EDQUOT", [507]), ("ENOSPC", [507])] as [(String, Set<Int>)])
     func publicationFails(error: String, statuses: Set<Int>) async throws {
         let world = try await world()
@@ -104,7 +102,6 @@ struct DirectoryFaultTests {
 
     @Test(
         "a write that fails fails the upload and leaves nothing; the disk full is 507",
-        .enabled { try await Tracer.isUsable.value() },
         arguments: [("ENOSPC", [507]), ("EIO", [500, 503]), ("EDQUOT", [507])] as [(String, Set<Int>)])
     func writeFails(error: String, statuses: Set<Int>) async throws {
         let world = try await world()
@@ -120,8 +117,7 @@ struct DirectoryFaultTests {
     }
 
     @Test(
-        "a write that takes fewer bytes than given loses none: the object is whole, or refused",
-        .enabled { try await Tracer.isUsable.value() })
+        "a write that takes fewer bytes than given loses none: the object is whole, or refused")
     func shortWrite() async throws {
         let world = try await world()
         let threads = try await writers(world)
@@ -144,8 +140,7 @@ struct DirectoryFaultTests {
 
     @Test(
         "killed at any system call of an upload: absent or whole, never a reference without bytes",
-        .tags(.slow),
-        .enabled { try await Tracer.isUsable.value() })
+        .tags(.slow))
     func killedAtEachCall() async throws {
         let world = try await world()
         let calls = [
@@ -190,8 +185,7 @@ struct DirectoryFaultTests {
     }
 
     @Test(
-        "killed while the bytes are being written: nothing refers to them", .tags(.slow),
-        .enabled { try await Tracer.isUsable.value() })
+        "killed while the bytes are being written: nothing refers to them", .tags(.slow))
     func killedWriting() async throws {
         let world = try await world()
         for nth in 1...3 {
@@ -222,8 +216,7 @@ struct DirectoryFaultTests {
     }
 
     @Test(
-        "the order on disk: written, synced, linked, directory synced, and only then 201",
-        .enabled { try await Tracer.isUsable.value() })
+        "the order on disk: written, synced, linked, directory synced, and only then 201")
     func order() async throws {
         let world = try await world()
         let job = try await world.newJob()

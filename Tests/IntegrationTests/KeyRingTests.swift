@@ -62,7 +62,7 @@ struct KeyRingTests {
         let job = try await world.jobWithInput()
         let target = try await world.link("input", of: job)
         let state = world.service.folder.path + "/state"
-        let ring = try #require(TestFolder.files(below: state).keys.first { $0.contains("key") })
+        let ring = try #require(TestFolder.files(below: state).keys.first { $0.hasSuffix(".json") })
         let text = try String(contentsOfFile: state + "/" + ring, encoding: .utf8)
         try "nonsense".write(toFile: state + "/" + ring, atomically: false, encoding: .utf8)
         let length = world.service.log.utf8.count

@@ -78,12 +78,12 @@ struct CatalogWorld {
 
     func publish(
         _ intent: UploadIntent, _ content: UInt8 = 1, expecting expectation: Publication.Expectation = .absent,
-        as user: UserID? = nil
+        as user: UserID? = nil, link: LinkClaims? = nil
     ) async throws -> PublishOutcome {
         try await catalog.publish(
             Publication(
                 intent: intent, owner: user ?? intent.key.user, record: record(intent, content),
-                expectation: expectation))
+                expectation: expectation, link: link))
     }
 
     /// Publishes from an intent of its own, and returns what the catalog recorded.
@@ -115,7 +115,7 @@ extension CatalogWorld {
     init(_ ids: IDKind) async throws {
         let pool = try await Self.pool(ids)
         _ = try await pool.withConnection { try await SchemaInstaller($0).install() }
-        self.init(ids: ids, pool: pool, catalog: try await PostgresCatalog(pool: pool))
+        self.init(ids: ids, pool: pool, catalog: try await PostgresCatalog(pool: pool, lookups: pool))
     }
 }
 

@@ -250,6 +250,55 @@ struct PostgresCatalogTests {
         #expect(try await world.value("select count(*)::text from artifacts") == "1")
     }
 
+    @Test("two versions of an object never share a second, so that a date tells them apart", arguments: IDKind.allCases)
+    func versionsBySecond(ids: IDKind) async throws {
+        let world = try await CatalogWorld(ids)
+        let (job, user) = try await world.job()
+        for object in [ObjectName.input, try .named("srt")] {
+            var last = try await world.put(job, user, object, 0)
+            for (content, suffix) in zip(UInt8(1)..., ["aaaaaa", "bbbbbb", "cccccc"]) {
+                let next = try await world.put(job, user, object, content, expecting: .present, suffix: suffix)
+                #expect(next.createdAt.seconds > last.createdAt.seconds)
+                last = next
+            }
+        }
+    }
+
+    @Test("a job that is nobody's, or of no type, is not reached and disturbs no look-up of others")
+    func oddJobs() async throws {
+        let pool = try await CatalogWorld.pool(
+            after: "alter table jobs alter user_id drop not null; alter table jobs alter type drop not null")
+        _ = try await pool.withConnection { try await SchemaInstaller($0).install() }
+        let world = CatalogWorld(ids: .uuid, pool: pool, catalog: try await PostgresCatalog(pool: pool, lookups: pool))
+        let (job, user) = try await world.job()
+        let nobodys = try #require(
+            try await world.value("insert into jobs (type) values ('stream') returning id::text"))
+        let typeless = try #require(
+            try await world.value("insert into jobs (user_id) values ($1::uuid) returning id::text", [.text(user.text)])
+        )
+        let found = try await world.catalog.find(
+            [nobodys, typeless, job.text].compactMap { JobID($0) }.map { (job: $0, object: .input) })
+        #expect(found[0] == nil && found[1]?.owner == user && found[2]?.job == job)
+        #expect(try await world.catalog.objects(of: #require(JobID(nobodys))) == nil)
+    }
+
+    @Test("a row that the SaaS holds on to delays a publication for a while, and look-ups not at all")
+    func heldRow() async throws {
+        let world = try await CatalogWorld(.uuid)
+        let (job, user) = try await world.job()
+        let intent = try await world.begin(job, user)
+        try await world.pool.withTransaction { connection in
+            _ = try await connection.query("select from jobs for update")
+            let error = await #expect(throws: CatalogError.self) { try await world.publish(intent) }
+            guard case .unavailable? = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(try await world.catalog.find(job, .input)?.job == job)
+        }
+        #expect(try await world.publish(intent).isPublished, "the intent is still there")
+    }
+
     @Test("a kind that the database does not take is an error, not a reference")
     func unknownKind() async throws {
         let world = try await CatalogWorld(.uuid)

@@ -40,7 +40,7 @@ struct SchemaInstallerTests {
                 return try await group.reduce(into: []) { $0.append($1) }.sorted()
             }
             #expect(before == [0] + [Int64](repeating: SchemaInstaller.currentVersion, count: 3))
-            _ = try await PostgresCatalog(pool: pool)
+            _ = try await PostgresCatalog(pool: pool, lookups: pool)
         }
     }
 
@@ -62,7 +62,9 @@ struct SchemaInstallerTests {
     @Test("a catalog is not opened without the schema this program needs, and says what to run")
     func missing() async throws {
         let pool = try await CatalogWorld.pool()
-        let error = await #expect(throws: SchemaMissing.self) { _ = try await PostgresCatalog(pool: pool) }
+        let error = await #expect(throws: SchemaMissing.self) {
+            _ = try await PostgresCatalog(pool: pool, lookups: pool)
+        }
         #expect(error?.description.contains("custode schema install") == true)
     }
 
@@ -72,7 +74,7 @@ struct SchemaInstallerTests {
         _ = try await install(pool)
         try await run(pool, "update custode.schema_version set version = version + 1")
         await #expect(throws: NewerSchema.self) { try await install(pool) }
-        await #expect(throws: SchemaMissing.self) { _ = try await PostgresCatalog(pool: pool) }
+        await #expect(throws: SchemaMissing.self) { _ = try await PostgresCatalog(pool: pool, lookups: pool) }
         #expect(try await status(pool).installed == SchemaInstaller.currentVersion + 1)
     }
 
@@ -128,7 +130,7 @@ struct SchemaInstallerTests {
                     end $$;
                     """)
             _ = try await install(pool)
-            let catalog = try await PostgresCatalog(pool: pool)
+            let catalog = try await PostgresCatalog(pool: pool, lookups: pool)
             let world = CatalogWorld(ids: .text, pool: pool, catalog: catalog)
             let job = try #require(JobID(value.replacing("'", with: "")))
             let user = try #require(UserID("u"))

@@ -22,7 +22,7 @@ struct UploadIntentTests {
         #expect(try await world.publish(first).isPublished)
         #expect(try await world.begin(job, user, suffix: "aaaaaa").key.suffix == "aaaaaa")
         // It is forgotten, and not yet collected.
-        #expect(try await world.catalog.forget(job, .input))
+        #expect(try await world.catalog.forget(job, of: user, .input, .present) == .forgotten)
         #expect(try await world.begin(job, user, suffix: "bbbbbb").key.suffix == "bbbbbb")
     }
 

@@ -73,7 +73,7 @@ public final class DirectoryStore: BlobStore {
         if descriptor < 0 {
             switch -descriptor {
             case EAGAIN where onlyIfCached: return nil
-            case ENOENT, ENOTDIR, ELOOP, EXDEV, ENAMETOOLONG, EINVAL: throw .absent
+            case ENOENT, ENOTDIR, ELOOP, EXDEV, ENAMETOOLONG, EINVAL, ENXIO: throw .absent
             default: throw .system("open an object", -descriptor)
             }
         }

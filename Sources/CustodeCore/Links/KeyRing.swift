@@ -44,9 +44,9 @@ public struct KeyRing: Sendable, Equatable {
     /// All keys, oldest first.
     public private(set) var keys: [Key]
 
-    /// A ring as it is stored; `nil` unless exactly one key is active and the numbers differ.
+    /// A ring as it is stored; `nil` unless exactly one key is active, at most one is next, and the numbers differ.
     public init?(keys: [Key]) {
-        guard keys.filter({ $0.state == .active }).count == 1, Set(keys.map(\.id)).count == keys.count,
+        guard keys.filter({ $0.state == .active }).count == 1, keys.filter({ $0.state == .next }).count <= 1, Set(keys.map(\.id)).count == keys.count,
             keys.allSatisfy({ $0.secret.count == Self.secretLength })
         else { return nil }
         self.keys = keys
@@ -91,7 +91,9 @@ public struct KeyRing: Sendable, Equatable {
     }
 
     private mutating func addNext(random: any RandomSource, now: Timestamp) {
-        let id = (keys.map(\.id).max() ?? 0) &+ 1
+        var id = (keys.map(\.id).max() ?? 0) &+ 1
+        // After 65,535 the lowest that is free: one that was dropped long ago.
+        while keys.contains(where: { $0.id == id }) { id &+= 1 }
         keys.append(Key(id: id, secret: random.bytes(Self.secretLength), state: .next, createdAt: now))
     }
 }

@@ -119,8 +119,7 @@ extension LinkClaims {
     private static func uuidBytes(_ text: String) -> [UInt8]? {
         let utf8 = Array(text.utf8)
         guard utf8.count == 36, [8, 13, 18, 23].allSatisfy({ utf8[$0] == 0x2D }) else { return nil }
-        let digits = utf8.filter { $0 != 0x2D }
-        return digits.count == 32 ? Hex.decode(String(decoding: digits, as: UTF8.self)) : nil
+        return Hex.decode(Array(utf8[..<8] + utf8[9..<13] + utf8[14..<18] + utf8[19..<23] + utf8[24...]))
     }
 }
 

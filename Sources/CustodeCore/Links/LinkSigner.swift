@@ -44,10 +44,11 @@ public struct LinkSigner: Sendable {
 
     /// Makes the token of a link.
     ///
-    /// - Returns: `nil` if the ring holds no key that may sign.
+    /// - Returns: `nil` if the ring holds no key that may sign, or the job's id is too long for any token.
     public func sign(_ claims: LinkClaims) -> String? {
         let key = authenticator.activeKey
         let message = claims.encoded(key: key)
+        guard LinkClaims.encodedLengths.contains(message.count) else { return nil }
         guard let tag = authenticator.tag(context + message, key: key, operation: claims.operation) else {
             return nil
         }

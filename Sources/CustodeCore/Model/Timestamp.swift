@@ -52,17 +52,21 @@ extension Timestamp {
     /// The two obsolete formats are not read: no client of this century sends them.
     public init?(httpDate: String) {
         let parts = httpDate.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[5] == "GMT", parts[0].hasSuffix(","),
-            let day = Int64(parts[1]), parts[1].utf8.count == 2,
-            let month = Self.months.firstIndex(of: String(parts[2])),
-            let year = Int64(parts[3]), parts[3].utf8.count == 4
+        guard parts.count == 6, let day = Self.number(parts[1], 2),
+            let month = Self.months.firstIndex(of: String(parts[2])), let year = Self.number(parts[3], 4)
         else { return nil }
-        let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) }
-        guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2],
-            (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second), (1...31).contains(day)
-        else { return nil }
+        let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false).map { Self.number($0, 2) }
+        guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2] else { return nil }
         let days = Self.daysFromCivil(year: year, month: Int64(month) + 1, day: day)
-        self.init(seconds: days * 86_400 + hour * 3_600 + minute * 60 + second)
+        self.init(seconds: days * 86_400 + hour * 3_600 + minute * 60 + min(second, 59))
+        // A date that no calendar has, or that is spelled in another way, is written differently.
+        let usual = second == 60 ? httpDate.replacing(":60 GMT", with: ":59 GMT") : httpDate
+        guard self.httpDate.utf8.elementsEqual(usual.utf8) else { return nil }
+    }
+
+    private static func number(_ text: Substring, _ width: Int) -> Int64? {
+        guard text.utf8.count == width, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int64(text)
     }
 
     private var secondOfDay: Int64 { ((seconds % 86_400) + 86_400) % 86_400 }

@@ -23,8 +23,11 @@ extension Policy {
             maximumOpenPerUser: reader.count("uploads.max_open_per_user", default: 100),
             maximumBytesPerUserPerDay: reader.bytes("uploads.max_bytes_per_user_per_day", default: 1 << 40))
         collection = Self.readCollection(&reader)
-        if links.defaultTTL > links.maximumTTL { reader.fault("links.default_ttl: longer than links.max_ttl") }
-        if links.maximumTTL < .seconds(1) { reader.fault("links.max_ttl: shorter than a second") }
+        // What could not be read is no ground to blame something else.
+        if reader.faults.isEmpty {
+            if links.defaultTTL > links.maximumTTL { reader.fault("links.default_ttl: longer than links.max_ttl") }
+            if links.defaultTTL < .seconds(1) { reader.fault("links.default_ttl: shorter than a second") }
+        }
         let faults = reader.faults + reader.unread()
         guard faults.isEmpty else { throw Faults(list: faults) }
     }

@@ -15,10 +15,9 @@ struct PolicyReader {
 
     /// The names that stand directly below a prefix in the file.
     func names(below prefix: String) -> [String] {
-        let depth = prefix.split(separator: ".").count
         let names = file.keys.filter { $0.hasPrefix(prefix + ".") }
-            .map { String($0.split(separator: ".")[depth]) }
-        return Set(names).sorted()
+            .map { $0.dropFirst(prefix.count + 1).prefix { $0 != "." } }
+        return Set(names.map(String.init)).sorted()
     }
 
     /// Everything in the file and the environment that nothing asked for: spelling mistakes, mostly.
@@ -71,6 +70,7 @@ struct PolicyReader {
                 faults.append("\(key): \(name) is not a family; the families are \(known)")
             }
         }
+        if families.isEmpty, faults.last?.hasPrefix(key) != true { faults.append("\(key): wants at least one family") }
         return families
     }
 
@@ -134,7 +134,8 @@ public enum Quantity {
 
     private static func scaled(_ text: String, _ units: [(String, Int64)]) -> Int64? {
         for (unit, factor) in units where text.hasSuffix(unit) {
-            guard let number = Int64(text.dropLast(unit.count)), number >= 0 else { continue }
+            let digits = text.dropLast(unit.count)
+            guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(digits) else { continue }
             let (product, overflow) = number.multipliedReportingOverflow(by: factor)
             return overflow ? nil : product
         }

@@ -13,10 +13,8 @@ enum ContentDigest {
             let text = member.utf8.drop { $0 == 0x20 || $0 == 0x09 }
             guard let equals = text.firstIndex(of: 0x3D) else { throw malformed }
             let name = String(decoding: Array(text[..<equals]), as: UTF8.self)
-            guard name == "sha-256" else {
-                guard !name.isEmpty else { throw malformed }
-                continue
-            }
+            guard isKey(name) else { throw malformed }
+            guard name == "sha-256" else { continue }
             var value = Array(text[text.index(after: equals)...])
             while value.last == 0x20 || value.last == 0x09 { value.removeLast() }
             guard value.count >= 2, value.first == 0x3A, value.last == 0x3A,
@@ -25,6 +23,14 @@ enum ContentDigest {
             digest = found
         }
         return digest
+    }
+
+    /// Whether a name is a key of a dictionary (RFC 8941 §3.1.2): in lower case, without spaces.
+    private static func isKey(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy {
+                (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || "_-.*".utf8.contains($0)
+            }
     }
 
     private static let malformed = Refusal.badRequest(

@@ -29,6 +29,15 @@ enum PercentEncoding {
 }
 
 extension PercentEncoding {
+    /// Encodes a text as one segment of a path that is not `.` or `..`, which would mean something else.
+    static func segment(_ text: String) -> String {
+        switch text {
+        case ".": "%2E"
+        case "..": "%2E%2E"
+        default: encode(text)
+        }
+    }
+
     /// Encodes all but the unreserved characters (RFC 3986 §2.3) and those to keep.
     static func encode(_ text: String, keeping: String = "") -> String {
         var encoded: [UInt8] = []

@@ -54,7 +54,7 @@ extension CustodeService {
         json.append(record)
         var reply = Reply(outcome.created ? .created : .ok, json: json)
         reply.fields[.eTag] = record.etag.text
-        reply.fields[.contentLocation] = "/v1/jobs/\(PercentEncoding.encode(record.job.text))/\(record.object)"
+        reply.fields[.contentLocation] = "/v1/jobs/\(PercentEncoding.segment(record.job.text))/\(record.object)"
         return reply
     }
 

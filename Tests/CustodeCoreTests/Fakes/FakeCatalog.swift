@@ -3,7 +3,7 @@ import Synchronization
 
 /// A catalog of one job whose calls can be made to fail.
 final class FakeCatalog: Catalog {
-    enum Call: Hashable { case find, beginUpload, move, renew, cancel, abandon, publish, burn }
+    enum Call: Hashable { case find, beginUpload, move, renew, cancel, abandon, publish, forget, burn, isBurnt }
 
     struct State {
         var job: JobObject?
@@ -17,6 +17,12 @@ final class FakeCatalog: Catalog {
         var leases: [Duration] = []
         /// What happens to the job between the bytes and the row.
         var beforePublishing: (@Sendable (inout State) -> Void)?
+
+        mutating func refer(to reference: JobObject.Reference?) {
+            guard let job else { return }
+            self.job = JobObject(
+                job: job.job, owner: job.owner, type: job.type, linkEpoch: job.linkEpoch, reference: reference)
+        }
     }
 
     let journal: Journal
@@ -110,15 +116,28 @@ final class FakeCatalog: Catalog {
             case (.present, _?): break
             default: return .changed
             }
-            state.job = JobObject(
-                job: job.job, owner: job.owner, type: job.type, linkEpoch: job.linkEpoch,
-                reference: .published(publication.record))
+            if let link = publication.link, !state.burned.insert(link.nonce).inserted { return .linkUsed }
+            state.refer(to: .published(publication.record))
             state.written.insert(publication.record.key)
             return .published(publication.record.createdAt)
         }
     }
 
-    func forget(_ job: JobID, _ object: ObjectName) async throws(CatalogError) -> Bool { false }
+    func forget(
+        _ job: JobID, of owner: UserID, _ object: ObjectName, _ expectation: Publication.Expectation
+    ) async throws(CatalogError) -> ForgetOutcome {
+        journal.note(.forget(expectation))
+        try check(.forget)
+        return state.withLock { state in
+            state.beforePublishing?(&state)
+            guard let found = state.job, found.owner == owner, let reference = found.reference else { return .gone }
+            if case .matches(let tag) = expectation {
+                guard case .published(let record) = reference, record.etag == tag else { return .changed }
+            }
+            state.refer(to: nil)
+            return .forgotten
+        }
+    }
 
     func revokeLinks(of job: JobID) async throws(CatalogError) {}
 
@@ -126,6 +145,12 @@ final class FakeCatalog: Catalog {
         journal.note(.burn)
         try check(.burn)
         return state.withLock { $0.burned.insert(nonce).inserted }
+    }
+
+    func isBurnt(_ nonce: [UInt8]) async throws(CatalogError) -> Bool {
+        journal.note(.isBurnt)
+        try check(.isBurnt)
+        return state.withLock { $0.burned.contains(nonce) }
     }
 
     func probe() async throws(CatalogError) {}

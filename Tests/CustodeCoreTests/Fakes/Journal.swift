@@ -1,9 +1,11 @@
+import CustodeCore
 import Synchronization
 
 /// What the ports were asked to do, in order.
 final class Journal: Sendable {
-    enum Step: Hashable {
-        case find, beginIntent(String), move(String), renew, cancel, abandon, publishRow(String), burn
+    enum Step: Equatable {
+        case find, beginIntent(String), move(String), renew, cancel, abandon, publishRow(String), burn, isBurnt
+        case forget(Publication.Expectation)
         case beginUpload, write, seal, publishBlob(String), discard, open(String)
         case sniff
     }
