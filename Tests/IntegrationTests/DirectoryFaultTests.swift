@@ -63,7 +63,8 @@ struct DirectoryFaultTests {
     }
 
     @Test(
-        "an fsync that fails fails the upload, of the file and of the directory alike, and is not tried again", arguments: [1, 2])
+        "an fsync that fails fails the upload, of the file and of the directory alike, and is not tried again",
+        arguments: [1, 2])
     func syncFails(nth: Int) async throws {
         let world = try await world()
         let tracer = try await Tracer.attach(

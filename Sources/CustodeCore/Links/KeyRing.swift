@@ -46,7 +46,8 @@ public struct KeyRing: Sendable, Equatable {
 
     /// A ring as it is stored; `nil` unless exactly one key is active, at most one is next, and the numbers differ.
     public init?(keys: [Key]) {
-        guard keys.filter({ $0.state == .active }).count == 1, keys.filter({ $0.state == .next }).count <= 1, Set(keys.map(\.id)).count == keys.count,
+        guard keys.filter({ $0.state == .active }).count == 1, keys.filter({ $0.state == .next }).count <= 1,
+            Set(keys.map(\.id)).count == keys.count,
             keys.allSatisfy({ $0.secret.count == Self.secretLength })
         else { return nil }
         self.keys = keys

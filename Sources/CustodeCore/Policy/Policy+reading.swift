@@ -26,6 +26,7 @@ extension Policy {
         // What could not be read is no ground to blame something else.
         if reader.faults.isEmpty {
             if links.defaultTTL > links.maximumTTL { reader.fault("links.default_ttl: longer than links.max_ttl") }
+            if links.maximumTTL < .seconds(1) { reader.fault("links.max_ttl: shorter than a second") }
             if links.defaultTTL < .seconds(1) { reader.fault("links.default_ttl: shorter than a second") }
         }
         let faults = reader.faults + reader.unread()
