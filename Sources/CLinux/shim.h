@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,5 +28,10 @@ static const unsigned long long custode_resolve_beneath =
     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 /* RESOLVE_CACHED, which Debian 12's headers may lack. */
 static const unsigned long long custode_resolve_cached = 0x20;
+
+/* Settings of glibc's allocator (mallopt(3)), whose names Swift's Glibc module does not carry. */
+static inline void custode_mmap_threshold(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
+static inline void custode_trim_threshold(int bytes) { mallopt(M_TRIM_THRESHOLD, bytes); }
+static inline void custode_arenas(int count) { mallopt(M_ARENA_MAX, count); }
 
 #endif

@@ -16,7 +16,7 @@ import UnixSignals
 /// The running service: composes the parts, listens, and stops in order.
 struct Server {
     private static let diskThreads = 32
-    private static let connections = 12
+    private static let connections = 20
     private static let lookupConnections = 4
     private static let longestDrain = Duration.seconds(30)
 
@@ -26,6 +26,7 @@ struct Server {
     func run() async throws {
         // A file beyond a limit is an error to answer, not a reason to die.
         signal(SIGXFSZ, SIG_IGN)
+        Allocator.keepPieces()
         let parts = Parts(settings)
         let threads = NIOThreadPool(numberOfThreads: Self.diskThreads)
         threads.start()
