@@ -25,6 +25,11 @@ public struct PostgresConfiguration: Sendable {
     /// The name by which `pg_stat_activity` shows the connections.
     public var applicationName = "custode"
 
+    /// Settings of every session, by name, which win over the database's and the role's defaults.
+    ///
+    /// Names and values are the program's own, never a client's.
+    public var session: [String: String] = [:]
+
     /// Creates a configuration with the defaults named at each property.
     public init(uri: String) {
         self.uri = uri

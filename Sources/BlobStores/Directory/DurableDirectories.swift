@@ -83,6 +83,8 @@ final class DurableDirectories: Sendable {
 
     private func forget(_ path: String) {
         durable.withLock { durable in
+            // Nothing below it is known where it is not itself.
+            guard durable.contains(path) else { return }
             durable = durable.filter { $0 != path && !$0.hasPrefix(path + "/") }
         }
     }

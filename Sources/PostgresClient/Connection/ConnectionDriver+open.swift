@@ -31,7 +31,7 @@ extension ConnectionDriver {
         }
         let driver = ConnectionDriver(connection: connection, interruption: mailbox.interruption)
         do {
-            try driver.open(until: .after(configuration.connectTimeout))
+            try driver.open(configuration.session, until: .after(configuration.connectTimeout))
         } catch {
             // Closed first: who hears of the failure may open another one in its place.
             driver.close()
@@ -46,7 +46,9 @@ extension ConnectionDriver {
         return isWanted
     }
 
-    private func open(until deadline: Deadline) throws(PostgresError) {
+    private func open(
+        _ session: [String: String], until deadline: Deadline
+    ) throws(PostgresError) {
         // libpq prints notices to stderr unless somebody takes them.
         PQsetNoticeReceiver(connection, { _, _ in }, nil)
         var step = PQstatus(connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING
@@ -58,15 +60,17 @@ extension ConnectionDriver {
             }
             step = PQconnectPoll(connection)
         }
-        try settle()
+        try settle(session)
         guard PQsetnonblocking(connection, 1) == 0 else { throw .connectionFailed(connection) }
     }
 
     /// Makes what a session does independent of the database's defaults.
     ///
-    /// A statement, not a start-up option, since connection poolers refuse those.
-    private func settle() throws(PostgresError) {
-        let result = PQexec(connection, "set default_transaction_isolation to 'read committed'")
+    /// By statements, not start-up options, since connection poolers refuse those.
+    private func settle(_ session: [String: String]) throws(PostgresError) {
+        guard !session.isEmpty else { return }
+        let statements = session.map { name, value in "set \(name) to '\(value.replacing("'", with: "''"))'" }
+        let result = PQexec(connection, statements.joined(separator: ";"))
         defer { PQclear(result) }
         guard PQresultStatus(result) == PGRES_COMMAND_OK else { throw .connectionFailed(connection) }
     }

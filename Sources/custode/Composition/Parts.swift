@@ -28,8 +28,16 @@ struct Parts {
     func pool(_ connections: Int) throws -> PostgresPool {
         var configuration = PostgresConfiguration(uri: try settings.requireDatabase())
         configuration.maximumConnections = connections
+        configuration.session = Self.session
         return PostgresPool(configuration)
     }
+
+    /// What the service asks for are single rows by their keys. A plan made while the tables were small would read
+    /// them whole ever after, until somebody analyses them: so no plan may.
+    private static let session = [
+        "default_transaction_isolation": "read committed", "plan_cache_mode": "force_generic_plan", "jit": "off",
+        "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+    ]
 
     func connection() async throws -> PostgresConnection {
         try await PostgresConnection.connect(PostgresConfiguration(uri: try settings.requireDatabase()))
