@@ -29,9 +29,13 @@ final class DirectoryUpload: BlobUpload {
     }
 
     func seal() async throws(BlobStoreError) -> SealedBlob {
-        try await writing.finish()
-        try await hashing.finish()
-        return try await store.threads.perform { () throws(BlobStoreError) in try self.received.seal() }
+        try await writing.settle()
+        try await hashing.settle()
+        return try await store.threads.perform { () throws(BlobStoreError) in
+            try self.writing.finish()
+            try self.hashing.finish()
+            return try self.received.seal()
+        }
     }
 
     func publish(as key: ObjectKey) async throws(BlobStoreError) {
@@ -40,8 +44,8 @@ final class DirectoryUpload: BlobUpload {
 
     func discard() async {
         // Both are waited for, whatever became of the other: they use what is closed next.
-        try? await writing.finish()
-        try? await hashing.finish()
+        try? await writing.settle()
+        try? await hashing.settle()
         received.close()
     }
 

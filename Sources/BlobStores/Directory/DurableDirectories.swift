@@ -56,11 +56,22 @@ final class DurableDirectories: Sendable {
         }
     }
 
+    /// The deepest of the directories that are known, opened, and what remains to be walked from there.
+    private func start(_ prefixes: [String]) throws(BlobStoreError) -> (directory: Int32, rest: ArraySlice<String>) {
+        let known = durable.withLock { durable in prefixes.prefix { durable.contains($0) }.count }
+        if known > 0 {
+            let directory = Beneath.open(prefixes[known - 1], in: root, flags: O_RDONLY | O_DIRECTORY)
+            if directory >= 0 { return (directory, prefixes[known...]) }
+        }
+        let directory = fcntl(root, F_DUPFD_CLOEXEC, 0)
+        guard directory >= 0 else { throw .system("open the bucket directory") }
+        return (directory, prefixes[...])
+    }
+
     private func walk(_ prefixes: [String]) throws(BlobStoreError) -> Opened {
-        var current = fcntl(root, F_DUPFD_CLOEXEC, 0)
-        guard current >= 0 else { throw .system("open the bucket directory") }
+        var (current, rest) = try start(prefixes)
         var unsynced: [(path: String, parent: Int32)] = []
-        for prefix in prefixes {
+        for prefix in rest {
             let name = prefix.split(separator: "/").last.map(String.init) ?? prefix
             let made = mkdirat(current, name, 0o750) == 0 ? 0 : errno
             let next = Beneath.open(name, in: current, flags: O_RDONLY | O_DIRECTORY)

@@ -19,7 +19,7 @@ final class SerialDrain: Sendable {
         var isDraining = false
         var failure: BlobStoreError?
         var pusher: CheckedContinuation<Void, Never>?
-        var finisher: CheckedContinuation<Void, Never>?
+        var settler: CheckedContinuation<Void, Never>?
     }
 
     private let threads: NIOThreadPool
@@ -64,13 +64,12 @@ final class SerialDrain: Sendable {
         if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
-    /// Waits until nothing is waiting or worked on.
-    func finish() async throws(BlobStoreError) {
-        if state.withLock({ Self.starts(&$0, from: 1) }) { threads.submit { _ in self.drain() } }
+    /// Waits until no thread of the pool is at it; what still waits then is for ``finish()``.
+    func settle() async throws(BlobStoreError) {
         await withCheckedContinuation { continuation in
             let resumesNow = state.withLock { state in
                 guard state.isDraining else { return true }
-                state.finisher = continuation
+                state.settler = continuation
                 return false
             }
             if resumesNow { continuation.resume() }
@@ -78,16 +77,24 @@ final class SerialDrain: Sendable {
         if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
+    /// Works on what still waits, on the caller's thread: a small body costs no thread of its own.
+    ///
+    /// Only after ``settle()``, and with nothing pushed since.
+    func finish() throws(BlobStoreError) {
+        if state.withLock({ Self.starts(&$0, from: 1) }) { drain() }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
     private func drain() {
         while true {
-            let (batch, finisher) = state.withLock { state in
+            let (batch, settler) = state.withLock { state in
                 let batch = state.waiting
                 state.waiting.removeAll()
                 if batch.isEmpty { state.isDraining = false }
-                return (batch, batch.isEmpty ? state.finisher.take() : nil)
+                return (batch, batch.isEmpty ? state.settler.take() : nil)
             }
             guard !batch.isEmpty else {
-                finisher?.resume()
+                settler?.resume()
                 return
             }
             for buffer in batch {

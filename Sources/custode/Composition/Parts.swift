@@ -32,8 +32,10 @@ struct Parts {
         return PostgresPool(configuration)
     }
 
-    /// What the service asks for are single rows by their keys. A plan made while the tables were small would read
-    /// them whole ever after, until somebody analyses them: so no plan may.
+    /// What holds in the service's sessions, which ask for single rows by their keys.
+    ///
+    /// A plan made while the tables were small would read them whole ever after, until somebody analyses them: so no
+    /// plan may.
     private static let session = [
         "default_transaction_isolation": "read committed", "plan_cache_mode": "force_generic_plan", "jit": "off",
         "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
