@@ -7,7 +7,7 @@ public struct SHA256: ~Copyable {
     /// The length of a digest in bytes.
     public static let byteCount = 32
 
-    // Fetched once: OpenSSL 3 looks an algorithm up by name each time otherwise.
+    // Fetched once: OpenSSL 3 looks an algorithm up by name each time otherwise. Never changed after.
     nonisolated(unsafe) private static let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
 
     private let context: OpaquePointer
