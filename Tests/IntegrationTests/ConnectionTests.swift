@@ -185,3 +185,18 @@ struct ProxiedConnectionTests {
         #expect(reply.header("Content-Range") == nil)
     }
 }
+
+@Suite("Requests behind one another")
+struct PipelinedClosingTests {
+    @Test("Connection: close on a later request costs the earlier one's client neither reply")
+    func laterRequestCloses() async throws {
+        let world = try await World.shared()
+        let connection = try await RawConnection.open(port: world.service.port)
+        defer { connection.close() }
+        let plain = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n"
+        _ = try await connection.send(plain + "\r\n" + plain + "Connection: close\r\n\r\n")
+        #expect(try await connection.read().status == 200)
+        #expect(try await connection.read().status == 200)
+        #expect(try await connection.isClosed(within: .seconds(10)))
+    }
+}

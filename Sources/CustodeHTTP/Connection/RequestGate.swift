@@ -15,7 +15,14 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     private let activity: ConnectionActivity
     /// Requests let in whose replies have not ended.
     private var inFlight = 0
-    private(set) var closesAfterReply = false
+    /// A reply said that it is the connection's last.
+    private var hasSaidClose = false
+    /// A request, or a shutdown, asked for the end; requests let in before that are answered first.
+    private var isAskedToClose = false
+    /// The request that its client called the last: what comes behind it is none.
+    private var hasLetInLast = false
+    /// Whether the reply that is next to end is the connection's last.
+    var closesAfterReply: Bool { hasSaidClose || (isAskedToClose && inFlight <= 1) }
     /// The last reply is on its way: nothing more is let in.
     private var isEnding = false
     private var isLingering = false
@@ -32,12 +39,13 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isEnding, pendingRefusal == nil else { return }
+        guard !isEnding, pendingRefusal == nil, !hasLetInLast || activity.phase == .body else { return }
         switch unwrapInboundIn(data) {
         case .head(var head):
             if let fault = Self.fault(of: head) { return refuse(context, .badRequest, fault) }
             inFlight += 1
-            if Self.isLast(head) { closesAfterReply = true }
+            hasLetInLast = Self.isLast(head)
+            if hasLetInLast { isAskedToClose = true }
             // HTTP/1.0 knows no interim replies (RFC 9110 §10.1.1).
             if head.version != .http1_1 { head.headers.remove(name: "expect") }
             activity.enter(.body)
@@ -64,7 +72,7 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(var head) where !head.isInformational:
             if head.headers[canonicalForm: "connection"].contains(where: { $0.lowercased() == "close" }) {
-                closesAfterReply = true
+                hasSaidClose = true
             } else if closesAfterReply {
                 head.headers.replaceOrAdd(name: "connection", value: "close")
             }
@@ -90,7 +98,7 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
         if case ChannelEvent.inputClosed = event { inputHasClosed = true }
         switch event {
         case is ChannelShouldQuiesceEvent:
-            if inFlight == 0 { context.close(promise: nil) } else { closesAfterReply = true }
+            if inFlight == 0 { context.close(promise: nil) } else { isAskedToClose = true }
         case ChannelEvent.inputClosed where isLingering || (inFlight == 0 && !isEnding):
             context.close(promise: nil)
         case ConnectionTimeout.head:
@@ -133,7 +141,7 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
             wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
         inFlight += 1
-        closesAfterReply = true
+        hasSaidClose = true
         end(context, wrapOutboundOut(.end(nil)), nil)
         context.flush()
     }
@@ -161,7 +169,7 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
         guard !isEnding, let context, let outlet = activity.outlet else {
             return eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
-        if closes { closesAfterReply = true }
+        if closes { hasSaidClose = true }
         let sent = eventLoop.makePromise(of: Void.self)
         if isLast {
             isEnding = closesAfterReply
@@ -178,11 +186,12 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func replyWasSent(_ context: ChannelHandlerContext) {
+        let wasLast = closesAfterReply
         inFlight -= 1
-        if let (status, detail) = pendingRefusal, inFlight == 0, !closesAfterReply {
+        if let (status, detail) = pendingRefusal, inFlight == 0, !wasLast {
             pendingRefusal = nil
             refuse(context, status, detail)
-        } else if closesAfterReply {
+        } else if wasLast {
             isEnding = true
             linger(context)
         } else if inFlight == 0 {
