@@ -26,6 +26,9 @@ extension Policy {
         // What could not be read is no ground to blame something else.
         if reader.faults.isEmpty {
             if links.defaultTTL > links.maximumTTL { reader.fault("links.default_ttl: longer than links.max_ttl") }
+            for pattern in collection.legacyReferences where (try? Regex(pattern)) == nil {
+                reader.fault("collection.legacy_references: \(pattern) is not a regular expression")
+            }
             if links.maximumTTL < .seconds(1) { reader.fault("links.max_ttl: shorter than a second") }
             if links.defaultTTL < .seconds(1) { reader.fault("links.default_ttl: shorter than a second") }
         }
@@ -78,6 +81,7 @@ extension Policy {
             runsApart: reader.duration("collection.runs_apart", default: .seconds(20 * 3_600)),
             trashTTL: reader.duration("collection.trash_ttl", default: .seconds(14 * 86_400)),
             intentLease: reader.duration("collection.intent_lease", default: .seconds(3_600)),
+            leaderLease: reader.duration("collection.leader_lease", default: .seconds(60)),
             legacyReferences: reader.list("collection.legacy_references", default: []),
             brakes: Brakes(
                 percent: reader.percent("collection.brakes.percent", default: 2),

@@ -1,0 +1,63 @@
+/// Carries out the plan of a sweep: the outbox, then what is due, then what quarantine need keep no longer.
+struct SweepActing {
+    /// A plan older than this is not acted on.
+    static let oldestPlan = Duration.seconds(6 * 3_600)
+
+    let parts: CollectionParts
+    let run: CollectionRun
+    let leadership: any CollectionLeadership
+    /// When the listing began.
+    let begun: Timestamp
+    let due: any ListingSpool
+    /// Takes what was due and stays, so that it need not be seen twice again.
+    let waiting: any ListingSpool
+
+    /// - Throws: ``BrakeHeld`` when the plan has become too old; ``CatalogError``; ``BlobStoreError``.
+    func callAsFunction(_ report: inout CollectionReport) async throws {
+        try await DrainOutbox(parts)(run, fence: leadership.fence, &report)
+        let quarantine = Quarantine(parts: parts, run: run, fence: leadership.fence)
+        let plan = try await due.read()
+        var batch: [ListedBlob] = []
+        while let page = try await plan.next() {
+            for blob in page.blobs {
+                batch.append(blob)
+                guard batch.count == Quarantine.batch else { continue }
+                try await act(on: batch, quarantine, &report)
+                batch.removeAll(keepingCapacity: true)
+            }
+        }
+        try await act(on: batch, quarantine, &report)
+        try await PurgeTrash(parts)(run, fence: leadership.fence, &report)
+    }
+
+    private func act(
+        on batch: [ListedBlob], _ quarantine: Quarantine, _ report: inout CollectionReport
+    ) async throws {
+        try Task.checkCancellation()
+        guard parts.clock.now() < begun + Self.oldestPlan else {
+            throw BrakeHeld(.planAge, "the bucket was listed more than six hours ago; run again")
+        }
+        let condemned = batch.compactMap { blob in
+            ObjectKey(parsing: blob.key).map {
+                Condemned(
+                    key: $0, facts: blob.facts, reason: "sweep",
+                    place: TrashPlace(of: $0, run: run.id, on: run.asOf))
+            }
+        }
+        var staying: [ListedBlob] = []
+        for (one, disposition) in zip(condemned, try await quarantine(condemned)) {
+            switch disposition {
+            case .quarantined:
+                report.quarantined += 1
+                report.bytesQuarantined += one.facts.size
+            case .busy: staying.append(ListedBlob(key: one.key.text, facts: one.facts))
+            case .failed:
+                report.failed += 1
+                staying.append(ListedBlob(key: one.key.text, facts: one.facts))
+            case .absent, .alive: break
+            }
+        }
+        if !staying.isEmpty { try await waiting.append(staying) }
+        parts.progress(CollectionProgress(.quarantining, done: report.quarantined, total: report.due))
+    }
+}
