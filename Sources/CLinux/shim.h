@@ -29,6 +29,20 @@ static const unsigned long long custode_resolve_beneath =
 /* RESOLVE_CACHED, which Debian 12's headers may lack. */
 static const unsigned long long custode_resolve_cached = 0x20;
 
+/* getdents64(2): fills the buffer with records of names, returns how many bytes, 0 at the end, or -errno. */
+static inline long custode_getdents(int directory, void *buffer, unsigned long size) {
+    long count = syscall(SYS_getdents64, directory, buffer, size);
+    return count < 0 ? -errno : count;
+}
+
+/* renameat2(2) that replaces nothing. Returns 0 or -errno. */
+static inline int custode_rename_new(int from, const char *name, int to, const char *new_name) {
+    return syscall(SYS_renameat2, from, name, to, new_name, 1 /* RENAME_NOREPLACE */) < 0 ? -errno : 0;
+}
+
+/* syncfs(2) of the file system that holds the descriptor. Returns 0 or -errno. */
+static inline int custode_sync_file_system(int descriptor) { return syncfs(descriptor) < 0 ? -errno : 0; }
+
 /* Settings of glibc's allocator (mallopt(3)), whose names Swift's Glibc module does not carry. */
 static inline void custode_mmap_threshold(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
 static inline void custode_trim_threshold(int bytes) { mallopt(M_TRIM_THRESHOLD, bytes); }

@@ -54,7 +54,7 @@ public final class DirectoryStore: BlobStore {
         }
     }
 
-    private func unnamedFile() throws(BlobStoreError) -> Int32 {
+    func unnamedFile() throws(BlobStoreError) -> Int32 {
         let descriptor = Beneath.open(".", in: root, flags: O_RDWR | Beneath.unnamed, mode: 0o640)
         guard descriptor >= 0 else { throw .system("open a temporary file in \(path)", -descriptor) }
         return descriptor
