@@ -47,7 +47,8 @@ let package = Package(
             name: "custode",
             dependencies: [
                 "CustodeHTTP", "CustodeCore", "BlobStores", "PostgresCatalog", "Identity", "PostgresClient",
-                "CLinux", "ContentSniffer", "Telemetry", argumentParser, hummingbird, lifecycle, logging, nioCore,
+                "CLinux", "ContentSniffer", "Cryptography", "Telemetry", argumentParser, hummingbird, lifecycle,
+                logging, nioCore,
                 nioPosix,
                 unixSignals, yams,
             ],

@@ -17,9 +17,14 @@ struct CatalogStatements: Sendable {
     )
     let cancel = PostgresStatement(
         name: "cancel", "delete from custode.upload_intents where id = $1 and state = 'open'")
+    // Whoever took the intent over meanwhile may have found no bytes yet: what is there now must be remembered.
     let abandon = PostgresStatement(
         name: "abandon",
-        "update custode.upload_intents set state = 'abandoned', lease_until = clock_timestamp() where id = $1")
+        """
+        insert into custode.upload_intents as i (key, job_id, state, lease_until)
+        select $2, $3, 'abandoned', clock_timestamp() where not exists (select from custode.objects o where o.key = $2)
+        on conflict (key) do update set state = 'abandoned', lease_until = clock_timestamp() where i.id = $1
+        """)
     let publish = PostgresStatement(
         name: "publish",
         """

@@ -106,7 +106,8 @@ public final class PostgresCatalog: Catalog {
 
     /// Hands an intent's bytes over to collection.
     public func abandon(_ intent: UploadIntent) async throws(CatalogError) {
-        _ = try await query(statements.abandon, [.int(intent.id)])
+        _ = try await query(
+            statements.abandon, [.int(intent.id), .text(intent.key.text), .text(intent.key.job.text)])
     }
 
     /// Makes the job refer to an upload's bytes, in one transaction under the job's lock.
@@ -241,17 +242,21 @@ public struct SchemaMissing: Error, CustomStringConvertible, Sendable {
 
 extension Duration {
     /// The duration as Postgres reads an interval.
-    fileprivate var interval: String { "\(components.seconds) s \(components.attoseconds / 1_000_000_000_000) us" }
+    var interval: String { "\(components.seconds) s \(components.attoseconds / 1_000_000_000_000) us" }
 }
 
 extension CatalogError {
     /// The SQL state of a lock that was waited for in vain.
     private static let lockNotAvailable = "55P03"
+    /// The SQL state of `custode.fence`.
+    private static let superseded = "CU001"
 
     /// What an error of the client means to the core; details are for the log only.
     init(_ error: PostgresError) {
         if error.code == .cancelled {
             self = .cancelled
+        } else if error.sqlState == Self.superseded {
+            self = .superseded
         } else if error.isRetryable || error.code == .closed || error.sqlState == Self.lockNotAvailable {
             self = .unavailable(error.debugDescription)
         } else {

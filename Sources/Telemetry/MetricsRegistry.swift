@@ -52,6 +52,14 @@ public final class MetricsRegistry: Sendable {
         families.withLock { $0[name]?.values[labels, default: 0] += amount }
     }
 
+    /// Sets a gauge.
+    public func set(_ value: Double, _ name: String, _ labels: [String] = []) {
+        families.withLock { $0[name]?.values[labels] = value }
+    }
+
+    /// Forgets all series of a family, such as those of states that are over.
+    public func clear(_ name: String) { families.withLock { $0[name]?.values.removeAll() } }
+
     /// Notes a duration, in seconds, in a histogram.
     public func observe(_ seconds: Double, in name: String, _ labels: [String] = []) {
         families.withLock { families in

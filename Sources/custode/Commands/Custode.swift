@@ -8,7 +8,7 @@ struct Custode: AsyncParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "custode",
-        abstract: "Owns every access to a private bucket: uploads, signed links, downloads.",
+        abstract: "Owns every access to a private bucket: uploads, signed links, downloads, collection.",
         discussion: """
             Settings come from options, the environment (CUSTODE_…) and a YAML file, in this order.
             Exit status: 0 done, 1 failed or bad settings, 2 wrong usage, 3 a brake held.
@@ -16,7 +16,7 @@ struct Custode: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, SchemaCommand.self, CheckCommand.self, LinkCommand.self, KeysCommand.self,
-            ServiceKeyCommand.self,
+            ServiceKeyCommand.self, GCCommand.self, RestoreCommand.self, ScrubCommand.self,
         ])
 
     static func main() async {

@@ -7,6 +7,7 @@ struct ServeCommand: AsyncParsableCommand {
         discussion: "SIGHUP reads the service keys and the link key ring again.")
 
     @OptionGroup var options: SettingOptions
+    @Flag(help: "Mark the bucket as this database's, even if it holds objects or another's mark.") var adopt = false
 
-    func run() async throws { try await Server(settings: try options.settings()).run() }
+    func run() async throws { try await Server(settings: try options.settings(), adopts: adopt).run() }
 }

@@ -46,7 +46,7 @@ struct Parts {
     }
 
     /// - Parameter threads: Where the bucket's system calls are made; running.
-    func store(_ threads: NIOThreadPool) throws -> any BlobStore {
+    func store(_ threads: NIOThreadPool) throws -> any CollectableStore {
         switch try settings.requireBucket() {
         case .directory(let path): try DirectoryStore(path: path, threads: threads)
         }

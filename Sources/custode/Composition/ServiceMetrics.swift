@@ -22,6 +22,7 @@ struct ServiceMetrics: RequestMetrics {
         registry.declare("custode_database_waits_total", .counter, "Times that a query waited for a connection.") {
             Double(pools.reduce(0) { $0 + $1.statistics.totalWaits })
         }
+        declareCollection()
     }
 
     func record(route: String, method: String, status: Int, duration: Duration, received: Int64, sent: Int64) {

@@ -3,7 +3,7 @@ enum SchemaSteps {
     /// What takes the schema from each version to the next.
     ///
     /// A published step is never changed.
-    static let all = [first]
+    static let all = [first, collection]
 
     private static let first = """
         create schema custode;
@@ -82,8 +82,14 @@ enum SchemaSteps {
             out intent bigint, out key text)
         language plpgsql as $$
         begin
+            -- Collection takes it too, so that neither takes for free what the other is about to use. It is another
+            -- lock than the job's, which a publication may have to hold for as long as the SaaS holds the job's row.
+            perform set_config('lock_timeout', '3s', true),
+                pg_advisory_xact_lock(hashtextextended('custode:' || p_job, 1));
             key := p_plain;
-            if exists (select from custode.objects o where o.key = p_plain) then
+            if exists (select from custode.objects o where o.key = p_plain)
+                or exists (select from custode.gc_items g where g.key = p_plain and g.state <> 'seen')
+            then
                 key := p_suffixed;
             end if;
             insert into custode.upload_intents as i (key, job_id, lease_until)

@@ -10,6 +10,9 @@ public struct SchemaInstaller: Sendable {
     // Any number will do, as long as every Custode takes the same.
     private static let lock: Int64 = 0x4375_7374_6F64_65
 
+    private static let triggers: Int64 = 6
+    private static let insufficientPrivilege = "42501"
+
     private let connection: PostgresConnection
 
     /// An installer on a connection of its own.
@@ -23,16 +26,25 @@ public struct SchemaInstaller: Sendable {
         public let needed: Int64
         /// The identity of the storage that the database belongs to.
         public let identity: String?
+        /// Whether the triggers that feed the outbox are in place; without them the nightly sweep finds what goes.
+        public let hasTriggers: Bool
 
         /// Whether this program can work with it.
         public var isCurrent: Bool { installed == needed }
     }
 
+    /// What an installation did.
+    public struct Installation: Sendable, Equatable {
+        /// The version before; 0 for none.
+        public let before: Int64
+        /// Whether the triggers are in place, which takes the right to make them on the SaaS's tables.
+        public let hasTriggers: Bool
+    }
+
     /// Brings the schema to the current version.
     ///
-    /// - Returns: The version before.
     /// - Throws: ``SaaSTables/Fault``; ``NewerSchema`` if a later program was here; `PostgresError`.
-    public func install() async throws -> Int64 {
+    public func install() async throws -> Installation {
         try await locked { connection in
             let tables = try await SaaSTables(connection)
             let before = try await installedVersion(connection)
@@ -40,11 +52,37 @@ public struct SchemaInstaller: Sendable {
             for step in SchemaSteps.all.dropFirst(Int(before)) { try await connection.execute(script: step) }
             // They depend on the types of the SaaS's columns, and are replaced rather than versioned.
             try await connection.execute(script: SchemaSteps.functions(tables))
+            try await connection.execute(script: SchemaSteps.condemning(tables))
+            try await connection.execute(script: SchemaSteps.triggerFunctions)
+            let hasTriggers = try await makeTriggers(tables, connection)
             try await connection.execute(
                 script: "update custode.schema_version set version = \(Self.currentVersion), installed_at = now() "
                     + "where version < \(Self.currentVersion)")
-            return before
+            return Installation(before: before, hasTriggers: hasTriggers)
         }
+    }
+
+    /// Makes the triggers that are not there; all or none of them.
+    private func makeTriggers(_ tables: SaaSTables, _ connection: PostgresConnection) async throws -> Bool {
+        try await connection.execute(script: "savepoint triggers")
+        do throws(PostgresError) {
+            for trigger in SchemaSteps.triggers(tables) { try await make(trigger, connection) }
+            return true
+        } catch {
+            guard error.sqlState == Self.insufficientPrivilege else { throw error }
+        }
+        try await connection.execute(script: "rollback to savepoint triggers")
+        return false
+    }
+
+    private func make(
+        _ trigger: (table: String, name: String, definition: String), _ connection: PostgresConnection
+    ) async throws(PostgresError) {
+        let there = try await connection.query(
+            "select exists (select from pg_trigger where tgrelid = to_regclass($1) and tgname = $2)",
+            [.text(trigger.table), .text(trigger.name)])
+        guard try there.first?.bool(0) == false else { return }
+        try await connection.execute(script: "create trigger \(trigger.name) \(trigger.definition)")
     }
 
     /// Removes everything of Custode's from the database: what was published remains in the bucket and in
@@ -67,7 +105,19 @@ public struct SchemaInstaller: Sendable {
             ? nil
             : try await connection.query(PostgresStatement(name: nil, "select id::text from custode.storage_identity"))
                 .first?.text(0)
-        return Status(installed: version, needed: Self.currentVersion, identity: identity)
+        return Status(
+            installed: version, needed: Self.currentVersion, identity: identity,
+            hasTriggers: try await countTriggers() == Self.triggers)
+    }
+
+    private func countTriggers() async throws -> Int64 {
+        try await connection.query(
+            """
+            select count(*) from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+            where t.tgrelid in (to_regclass('jobs'), to_regclass('artifacts')) and n.nspname = 'custode'
+                and t.tgenabled in ('O', 'A')
+            """
+        ).first?.int(0) ?? 0
     }
 
     private func installedVersion(_ connection: PostgresConnection) async throws -> Int64 {

@@ -1,0 +1,170 @@
+extension SchemaSteps {
+    /// The functions by which collection takes objects out of their places and puts them back.
+    ///
+    /// They stop with an error where row-level security would hide rows: what cannot be seen is not gone.
+    static func condemning(_ tables: SaaSTables) -> String {
+        """
+        -- Renews the leader's lease; whoever let it lapse, or was followed by another, gets no further.
+        create or replace function custode.fence(p_epoch bigint, p_lease interval) returns void
+        language plpgsql as $$
+        begin
+            if p_epoch is null then return; end if;
+            update custode.gc_leader set lease_until = clock_timestamp() + p_lease
+                where epoch = p_epoch and lease_until > clock_timestamp();
+            if not found then
+                raise exception 'this collection run is no longer the leader' using errcode = 'CU001';
+            end if;
+        end $$;
+
+        -- Which of these keys anything refers to.
+        create or replace function custode.referenced(p_keys text[]) returns table (key text)
+        language sql stable rows 100 as $$
+            select j.input_ref from unnest(p_keys) k (key) join \(tables.jobs) j on j.input_ref = k.key
+            union
+            select a.storage_ref from unnest(p_keys) k (key) join \(tables.artifacts) a on a.storage_ref = k.key
+        $$;
+
+        -- The last look at objects that shall go, under the locks that their jobs' uploads take as well: the dead are
+        -- claimed, with the audit row, before anybody touches their bytes.
+        create or replace function custode.condemn(
+            p_run text, p_epoch bigint, p_lease interval, p_claim interval, p_reasons text[], p_keys text[],
+            p_jobs text[], p_job_ids text[], p_etags text[], p_sizes bigint[], p_trash text[])
+            returns table (place bigint, verdict text, job_exists boolean)
+        language plpgsql set row_security = off as $$
+        #variable_conflict use_column
+        declare v_locked text[];
+        begin
+            perform custode.fence(p_epoch, p_lease);
+            select coalesce(array_agg(j.job), '{}') into v_locked from (select distinct unnest(p_jobs) as job) j
+                where pg_try_advisory_xact_lock(hashtextextended('custode:' || j.job, 0))
+                    and pg_try_advisory_xact_lock(hashtextextended('custode:' || j.job, 1));
+            return query
+            with wanted as (
+                select w.* from unnest(p_reasons, p_keys, p_jobs, p_job_ids, p_etags, p_sizes, p_trash)
+                    with ordinality as w (reason, key, job, job_id, etag, size, trash, place)
+            ), judged as (
+                select w.*,
+                    case when l.job is null then 'busy' when r.key is not null then 'alive'
+                        when i.key is not null then 'intent' when g.key is not null then 'busy'
+                        else 'dead' end as verdict,
+                    j.id is not null as job_exists
+                from wanted w
+                left join (select unnest(v_locked) as job) l on l.job = w.job
+                left join custode.referenced(p_keys) r on r.key = w.key
+                left join custode.upload_intents i
+                    on i.key = w.key and i.state = 'open' and i.lease_until > clock_timestamp()
+                left join custode.gc_items g on g.key = w.key and g.state = 'quarantining'
+                    and g.claimed_until > clock_timestamp()
+                left join \(tables.jobs) j on j.id = nullif(w.job_id, '')::\(tables.jobID.rawValue)
+            ), claimed as (
+                insert into custode.gc_items as c
+                    (key, job_id, state, etag, size, run_id, reason, trash_key, claimed_until)
+                select d.key, d.job, 'quarantining', d.etag, d.size, p_run, d.reason, d.trash,
+                    clock_timestamp() + p_claim
+                from judged d where d.verdict = 'dead'
+                on conflict (key) where state = 'quarantining' do update
+                set etag = excluded.etag, size = excluded.size, run_id = excluded.run_id, reason = excluded.reason,
+                    trash_key = excluded.trash_key, claimed_until = excluded.claimed_until
+            ), audited as (
+                insert into custode.gc_audit (run_id, epoch, action, key, job_id, reason, etag, size, trash_key)
+                select p_run, p_epoch, 'quarantine', d.key, d.job, d.reason, d.etag, d.size, d.trash
+                from judged d where d.verdict = 'dead'
+            ), unpromised as (
+                update custode.upload_intents i set state = 'queued' from judged d
+                where i.key = d.key and d.verdict = 'dead' and i.state = 'open'
+            )
+            select d.place, d.verdict, d.job_exists from judged d;
+        end $$;
+
+        -- What became of claimed objects: quarantined, absent, released (still in their places), or unknown.
+        create or replace function custode.settle(p_at timestamptz, p_keys text[], p_outcomes text[]) returns void
+        language plpgsql as $$
+        begin
+            with gone as (
+                delete from custode.objects o using unnest(p_keys, p_outcomes) w (key, outcome)
+                where o.key = w.key and w.outcome in ('quarantined', 'absent') returning o.*
+            )
+            update custode.gc_items g set state = 'quarantined', quarantined_at = p_at, claimed_until = null,
+                record = (select to_jsonb(n) from gone n where n.key = g.key)
+            from unnest(p_keys, p_outcomes) w (key, outcome)
+            where g.key = w.key and g.state = 'quarantining' and w.outcome = 'quarantined';
+            delete from custode.gc_items g using unnest(p_keys, p_outcomes) w (key, outcome)
+            where g.key = w.key and (g.state = 'quarantining' and w.outcome in ('absent', 'released')
+                or g.state = 'seen' and w.outcome in ('quarantined', 'absent'));
+            delete from custode.outbox b using unnest(p_keys, p_outcomes) w (key, outcome)
+            where b.key = w.key and w.outcome in ('quarantined', 'absent');
+            delete from custode.upload_intents i using unnest(p_keys, p_outcomes) w (key, outcome)
+            where i.key = w.key and i.state = 'queued' and w.outcome in ('quarantined', 'absent');
+        end $$;
+
+        -- The last look at quarantined objects whose time is over.
+        create or replace function custode.condemn_trash(
+            p_run text, p_epoch bigint, p_lease interval, p_claim interval, p_keys text[], p_jobs text[],
+            p_trash text[])
+            returns table (place bigint, verdict text)
+        language plpgsql set row_security = off as $$
+        #variable_conflict use_column
+        begin
+            perform custode.fence(p_epoch, p_lease);
+            return query
+            with judged as (
+                select w.*, case when r.key is not null then 'alive' when g.id is not null then 'busy'
+                    else 'dead' end as verdict
+                from unnest(p_keys, p_jobs, p_trash) with ordinality as w (key, job, trash, place)
+                left join custode.referenced(p_keys) r on r.key = w.key
+                left join custode.gc_items g on g.trash_key = w.trash and g.state = 'restoring'
+                    and g.claimed_until > clock_timestamp()
+            ), claimed as (
+                update custode.gc_items c set state = 'purging', claimed_until = clock_timestamp() + p_claim
+                from judged d where c.trash_key = d.trash and d.verdict = 'dead' and c.state <> 'restoring'
+            ), audited as (
+                insert into custode.gc_audit (run_id, epoch, action, key, job_id, trash_key)
+                select p_run, p_epoch, 'purge', d.key, d.job, d.trash from judged d where d.verdict = 'dead'
+            )
+            select d.place, d.verdict from judged d;
+        end $$;
+
+        -- Claims quarantined objects for their way back.
+        create or replace function custode.begin_restore(
+            p_run text, p_claim interval, p_keys text[], p_jobs text[], p_trash text[])
+            returns table (place bigint, verdict text)
+        language plpgsql as $$
+        #variable_conflict use_column
+        begin
+            return query
+            with wanted as (
+                select w.* from unnest(p_keys, p_jobs, p_trash) with ordinality as w (key, job, trash, place)
+            ), claimed as (
+                update custode.gc_items c set state = 'restoring', claimed_until = clock_timestamp() + p_claim
+                from wanted w where c.trash_key = w.trash
+                    and (c.state = 'quarantined' or c.claimed_until < clock_timestamp())
+                returning c.trash_key
+            ), judged as (
+                select w.*, case when c.trash_key is null and g.id is not null then 'busy' else 'dead' end as verdict
+                from wanted w left join claimed c on c.trash_key = w.trash
+                left join custode.gc_items g on g.trash_key = w.trash
+            ), audited as (
+                insert into custode.gc_audit (run_id, action, key, job_id, trash_key)
+                select p_run, 'restore', d.key, d.job, d.trash from judged d where d.verdict = 'dead'
+            )
+            select d.place, d.verdict from judged d;
+        end $$;
+
+        -- Ends a restoration: what is back is remembered as it was, and starts anew.
+        create or replace function custode.end_restore(p_keys text[], p_trash text[], p_back boolean[]) returns void
+        language plpgsql as $$
+        begin
+            insert into custode.objects
+            select (jsonb_populate_record(null::custode.objects, g.record)).*
+            from unnest(p_trash, p_back) w (trash, back) join custode.gc_items g on g.trash_key = w.trash
+            where w.back and g.record is not null
+            on conflict do nothing;
+            delete from custode.gc_items g using unnest(p_keys, p_trash, p_back) w (key, trash, back)
+            where w.back and (g.trash_key = w.trash or g.key = w.key and g.state = 'seen');
+            update custode.gc_items g set state = 'quarantined', claimed_until = null
+            from unnest(p_trash, p_back) w (trash, back)
+            where not w.back and g.trash_key = w.trash and g.state = 'restoring';
+        end $$;
+        """
+    }
+}
