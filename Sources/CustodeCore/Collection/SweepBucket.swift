@@ -39,7 +39,7 @@ public struct SweepBucket: Sendable {
         public init() {}
     }
 
-    /// Runs once. Whatever happens is told by the report.
+    /// Runs once; whatever happens is told by the report.
     public func callAsFunction(_ options: Options) async -> CollectionReport {
         let begun = parts.clock.now()
         var run = parts.run(options.outboxOnly ? .outbox : .sweep, asOf: options.asOf, isDry: options.isDry)

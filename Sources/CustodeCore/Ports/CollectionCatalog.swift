@@ -82,7 +82,9 @@ public protocol CollectionCatalog: Sendable {
     func referenced(_ keys: [String]) async throws(CatalogError) -> [Bool]
 }
 
-/// The leadership of one run. It ends with ``resign()``, or when its holder gives no sign of life for a lease.
+/// The leadership of one run.
+///
+/// It ends with ``resign()``, or when its holder gives no sign of life for a lease.
 public protocol CollectionLeadership: Sendable {
     /// What proves the leadership in each transaction.
     var fence: Fence { get }

@@ -87,7 +87,9 @@ struct Server {
         ) { OutboxTiming(asOf: parts.clock.now(), delay: policy.outboxDelay) }
     }
 
-    /// Tells an empty bucket whose it is. One that is another's is served, and nothing of it collected.
+    /// Tells an empty bucket whose it is.
+    ///
+    /// One that is another's is served, and nothing of it collected.
     private func claimBucket(_ store: any CollectableStore, _ collection: PostgresCollection, _ parts: Parts) async {
         do {
             let claim = try await parts.bucketMark(store).claim(collection.circumstances(), adopt: adopts)
