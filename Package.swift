@@ -94,7 +94,7 @@ let package = Package(
             swiftSettings: base),
         .testTarget(
             name: "IdentityTests", dependencies: ["CustodeCore", "CustodeTesting", "Identity"], swiftSettings: base),
-        .testTarget(name: "IntegrationTests", dependencies: ["CustodeTesting"], swiftSettings: base),
+        .testTarget(name: "IntegrationTests", dependencies: ["CustodeTesting", yams], swiftSettings: base),
         .testTarget(
             name: "PostgresCatalogTests",
             dependencies: ["CustodeCore", "CustodeTesting", "PostgresCatalog", "PostgresClient"],

@@ -9,6 +9,7 @@ let help = """
     baseline   --database URI --root DIR --objects N --size BYTES   the syncs and commits of such PUTs alone
     uploads    --url U --paths FILE --size BYTES --seconds S --budget BYTES
     downloads  --url U --connections N --seconds S
+    plant      --root DIR                                           files for the jobs told on standard input
     """
 
 signal(SIGPIPE, SIG_IGN)
@@ -26,6 +27,7 @@ do {
     case "baseline": try DurableBaseline(arguments)()
     case "uploads": try HoldUploads(arguments)()
     case "downloads": try HoldDownloads(arguments)()
+    case "plant": try PlantObjects(arguments)()
     default: throw BenchError("no tool \(arguments.verb); see --help")
     }
 } catch {

@@ -1,3 +1,4 @@
+internal import CLinux
 public import CustodeCore
 internal import Glibc
 public import NIOPosix

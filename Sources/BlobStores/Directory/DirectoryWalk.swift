@@ -1,3 +1,4 @@
+internal import CLinux
 internal import CustodeCore
 internal import Glibc
 

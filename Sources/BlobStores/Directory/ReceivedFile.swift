@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Cryptography
 internal import CustodeCore
 internal import Glibc

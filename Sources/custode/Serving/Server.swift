@@ -30,29 +30,58 @@ struct Server {
         signal(SIGXFSZ, SIG_IGN)
         Allocator.keepPieces()
         let parts = Parts(settings)
-        let threads = NIOThreadPool(numberOfThreads: Self.diskThreads)
-        threads.start()
-        let pool = try parts.pool(Self.connections)
-        let lookups = try parts.pool(Self.lookupConnections)
-        let collectors = try parts.collectionPool()
-        let store = try parts.store(threads)
+        let resources = try Resources(parts)
+        try await ServiceGroup(configuration: try await services(resources, parts)).run()
+        try await resources.close()
+        parts.logger.notice("stopped")
+    }
+
+    /// What is opened once and closed at the end.
+    private struct Resources {
+        let threads: NIOThreadPool
+        let pool: PostgresPool
+        let lookups: PostgresPool
+        let collectors: PostgresPool
+        let store: any CollectableStore
+        let sniffer: MagicSniffer
+        let metrics: ServiceMetrics
+
+        init(_ parts: Parts) throws {
+            threads = NIOThreadPool(numberOfThreads: Server.diskThreads)
+            threads.start()
+            pool = try parts.pool(Server.connections)
+            lookups = try parts.pool(Server.lookupConnections)
+            collectors = try parts.collectionPool()
+            store = try parts.store(threads)
+            sniffer = try MagicSniffer()
+            metrics = ServiceMetrics(pools: [pool, lookups, collectors])
+        }
+
+        func close() async throws {
+            await pool.close()
+            await lookups.close()
+            await collectors.close()
+            sniffer.shutdown()
+            try await threads.shutdownGracefully()
+        }
+    }
+
+    private func services(_ resources: Resources, _ parts: Parts) async throws -> ServiceGroupConfiguration {
         let linkKeys = LinkKeys(try parts.keyRing())
         let serviceKeys = try parts.serviceKeys()
-        let sniffer = try MagicSniffer()
-        let catalog = try await PostgresCatalog(pool: pool, lookups: lookups)
-        let identity = try await pool.withConnection { try await SchemaInstaller($0).status().identity }
-        let collection = try await parts.collection(collectors)
-        await claimBucket(store, collection, parts)
-        let metrics = ServiceMetrics(pools: [pool, lookups, collectors])
+        let catalog = try await PostgresCatalog(pool: resources.pool, lookups: resources.lookups)
+        let identity = try await resources.pool.withConnection { try await SchemaInstaller($0).status().identity }
+        let collector = try await worker(resources, parts)
         var configuration = ServiceConfiguration(publicURL: settings.publicURL)
         configuration.delivery = settings.delivery
         configuration.corsOrigins = settings.corsOrigins
         let service = CustodeService(
-            configuration: configuration, policy: settings.policy, catalog: catalog, store: store,
-            sniffer: MagicTypeSniffer(sniffer: sniffer), authenticator: serviceKeys,
+            configuration: configuration, policy: settings.policy, catalog: catalog, store: resources.store,
+            sniffer: MagicTypeSniffer(sniffer: resources.sniffer), authenticator: serviceKeys,
             signer: parts.signer(linkKeys, identity: identity ?? ""), clock: parts.clock, random: parts.random,
-            metrics: metrics, logger: parts.logger)
-        let admin = AdminService(catalog: catalog, store: store, logger: parts.logger) { metrics.registry.text }
+            metrics: resources.metrics, logger: parts.logger)
+        let registry = resources.metrics.registry
+        let admin = AdminService(catalog: catalog, store: resources.store, logger: parts.logger) { registry.text }
         if serviceKeys.count == 0 {
             parts.logger.warning("no service keys: every call on /v1 is refused; see custode service-key new --help")
         }
@@ -62,28 +91,23 @@ struct Server {
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: reload),
-                .init(service: worker(collection, store, metrics, parts)),
+                .init(service: collector),
                 .init(service: listener(settings.adminListen, parts.logger, admin.respond)),
                 .init(service: listener(settings.listen, parts.logger, service.respond)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: parts.logger)
         group.maximumGracefulShutdownDuration = Self.longestDrain
-        try await ServiceGroup(configuration: group).run()
-        await pool.close()
-        await lookups.close()
-        await collectors.close()
-        sniffer.shutdown()
-        try await threads.shutdownGracefully()
-        parts.logger.notice("stopped")
+        return group
     }
 
-    private func worker(
-        _ collection: PostgresCollection, _ store: any CollectableStore, _ metrics: ServiceMetrics, _ parts: Parts
-    ) -> CollectionWorker {
+    /// What collects while the service runs.
+    private func worker(_ resources: Resources, _ parts: Parts) async throws -> CollectionWorker {
+        let catalog = try await parts.collection(resources.collectors)
+        await claimBucket(resources.store, catalog, parts)
         let policy = settings.policy.collection
         return CollectionWorker(
-            drain: DrainOutbox(parts.collectionParts(collection, store)), catalog: collection, poll: policy.workerPoll,
-            metrics: metrics, logger: parts.logger
+            drain: DrainOutbox(parts.collectionParts(catalog, resources.store)), catalog: catalog,
+            poll: policy.workerPoll, metrics: resources.metrics, logger: parts.logger
         ) { OutboxTiming(asOf: parts.clock.now(), delay: policy.outboxDelay) }
     }
 
