@@ -85,12 +85,14 @@ extension SchemaSteps {
                 where o.key = w.key and w.outcome in ('quarantined', 'absent') returning o.*
             )
             update custode.gc_items g set state = 'quarantined', quarantined_at = p_at, claimed_until = null,
-                record = (select to_jsonb(n) from gone n where n.key = g.key)
-            from unnest(p_keys, p_outcomes) w (key, outcome)
+                record = to_jsonb(n)
+            from unnest(p_keys, p_outcomes) w (key, outcome) left join gone n on n.key = w.key
             where g.key = w.key and g.state = 'quarantining' and w.outcome = 'quarantined';
+            -- Apart, so that each finds its rows by the index of its state.
             delete from custode.gc_items g using unnest(p_keys, p_outcomes) w (key, outcome)
-            where g.key = w.key and (g.state = 'quarantining' and w.outcome in ('absent', 'released')
-                or g.state = 'seen' and w.outcome in ('quarantined', 'absent'));
+            where g.key = w.key and g.state = 'quarantining' and w.outcome in ('absent', 'released');
+            delete from custode.gc_items g using unnest(p_keys, p_outcomes) w (key, outcome)
+            where g.key = w.key and g.state = 'seen' and w.outcome in ('quarantined', 'absent');
             delete from custode.outbox b using unnest(p_keys, p_outcomes) w (key, outcome)
             where b.key = w.key and w.outcome in ('quarantined', 'absent');
             delete from custode.upload_intents i using unnest(p_keys, p_outcomes) w (key, outcome)
