@@ -61,7 +61,7 @@ public struct DrainOutbox: Sendable {
             }
             wanted[key, default: (event.reason, [])].events.append(event.id)
         }
-        let keys = Array(wanted.keys)
+        let keys = wanted.keys.sorted { $0.text < $1.text }
         let facts = try await parts.store.facts(of: keys.map(\.text))
         var absent: [String] = []
         var batch: [Condemned] = []

@@ -1,0 +1,198 @@
+import CustodeCore
+
+extension Model: CollectionCatalog {
+    func circumstances() async throws(CatalogError) -> Circumstances {
+        try await step("circumstances") { state in
+            Circumstances(
+                isStandby: state.isStandby, rowsMayBeHidden: state.rowsMayBeHidden, clock: state.now,
+                uuid: Model.identity.uuid, systemID: Model.identity.systemID, lastSweep: state.lastSweep)
+        }
+    }
+
+    func lead(_ run: CollectionRun, lease: Duration) async throws(CatalogError) -> (any CollectionLeadership)? {
+        let name = Turnstile.name
+        let epoch = try await step("lead") { state -> Int64? in
+            guard state.leader.holder == nil || state.leader.leaseUntil <= state.now else { return nil }
+            state.leader = (state.leader.epoch + 1, state.now + lease, name)
+            state.runs[run.id] = state.leader.epoch
+            for (id, event) in state.events {
+                guard let by = event.claimedBy, (state.runs[by] ?? .max) < state.leader.epoch else { continue }
+                state.events[id]?.claimedBy = nil
+                state.events[id]?.claimedUntil = nil
+            }
+            return state.leader.epoch
+        }
+        return epoch.map { ModelLeadership(model: self, fence: Fence(epoch: $0, lease: lease)) }
+    }
+
+    func begin(_ run: CollectionRun) async throws(CatalogError) {}
+    func finish(_ run: CollectionRun, _ report: CollectionReport) async throws(CatalogError) {
+        try await step("finish") { _ in }
+    }
+
+    func condemn(_ objects: [Condemned], run: String, fence: Fence?) async throws(CatalogError) -> [Judgement] {
+        let judged = try await step("condemn") { state -> [Judgement]? in
+            guard state.holdsFence(fence) else { return nil }
+            if let fence { state.leader.leaseUntil = state.now + fence.lease }
+            return objects.map { Self.judge($0, run, fence, &state) }
+        }
+        guard let judged else { throw .superseded }
+        return judged
+    }
+
+    private static func judge(
+        _ object: Condemned, _ run: String, _ fence: Fence?, _ state: inout ModelState
+    ) -> Judgement {
+        let now = state.now
+        let jobExists = state.jobs[object.key.job.text] != nil
+        if state.isReferenced(object.key.text) { return Judgement(.alive, jobExists: jobExists) }
+        if state.intents.values.contains(where: { $0.key == object.key && $0.isOpen && $0.leaseUntil > now }) {
+            return Judgement(.intent, jobExists: jobExists)
+        }
+        let claim = state.item { $0.key == object.key && $0.state == .quarantining }
+        if let claim, (claim.value.claimedUntil ?? now) > now { return Judgement(.busy, jobExists: jobExists) }
+        if let claim { state.items[claim.key] = nil }
+        state.items[state.nextID()] = ModelState.Item(
+            key: object.key, state: .quarantining, etag: object.facts.etag, size: object.facts.size, run: run,
+            place: object.place, claimedUntil: now + (fence?.lease ?? .seconds(60)))
+        state.audit.append(("quarantine", object.key.text))
+        for (id, intent) in state.intents where intent.key == object.key {
+            state.intents[id]?.isOpen = false
+            state.intents[id]?.isQueued = true
+        }
+        return Judgement(.dead, jobExists: jobExists)
+    }
+
+    func settle(_ endings: [Ending], at moment: Timestamp) async throws(CatalogError) {
+        try await step("settle") { state in
+            for ending in endings {
+                let ids = state.items.filter { $0.value.key.text == ending.key }
+                for (id, item) in ids where item.state == .quarantining {
+                    if ending.outcome == .quarantined {
+                        state.items[id]?.state = .quarantined
+                        state.items[id]?.quarantinedAt = moment
+                        state.items[id]?.claimedUntil = nil
+                        state.items[id]?.record = state.objects[ending.key]
+                    } else {
+                        state.items[id] = nil
+                    }
+                }
+                guard ending.outcome != .released else { continue }
+                for (id, item) in ids where item.state == .seen { state.items[id] = nil }
+                state.objects[ending.key] = nil
+                state.events = state.events.filter { $0.value.key != ending.key }
+                state.intents = state.intents.filter { $0.value.key.text != ending.key || !$0.value.isQueued }
+            }
+        }
+    }
+
+    func interrupted(fence: Fence?, limit: Int) async throws(CatalogError) -> [Condemned] {
+        try await step("interrupted") { state in
+            let left = state.items.sorted { $0.key < $1.key }.map(\.value).filter { item in
+                item.state == .quarantining
+                    && ((item.claimedUntil ?? state.now) < state.now
+                        || fence.map { (state.runs[item.run] ?? .max) < $0.epoch } == true)
+            }
+            return left.prefix(limit).compactMap { item in
+                item.place.map {
+                    Condemned(
+                        key: item.key, facts: BlobFacts(etag: item.etag, size: item.size, modified: state.now),
+                        reason: "", place: $0)
+                }
+            }
+        }
+    }
+
+    func published(after key: String?, slice: Slice, limit: Int) async throws(CatalogError) -> [ObjectRecord] { [] }
+
+    func referenced(_ keys: [String]) async throws(CatalogError) -> [Bool] {
+        try await step("referenced") { state in keys.map(state.isReferenced) }
+    }
+}
+
+/// One leadership of the model.
+struct ModelLeadership: CollectionLeadership {
+    let model: Model
+    let fence: Fence
+
+    func renew() async throws(CatalogError) {
+        let holds = try await model.step("renew") { $0.holdsFence(fence) }
+        if !holds { throw .superseded }
+    }
+
+    func knowledge() async throws(CatalogError) -> any KnowledgeReader {
+        let facts = try await model.step("knowledge") { state -> [Knowledge] in
+            var all = state.references.values.map { Knowledge(key: $0, fact: .reference) }
+            all += state.intents.values.filter { $0.isOpen && $0.leaseUntil > state.now }
+                .map { Knowledge(key: $0.key.text, fact: .intent) }
+            all += state.events.values.filter { !$0.isParked }.map { Knowledge(key: $0.key, fact: .event) }
+            all += state.items.values.filter { $0.state == .seen }.compactMap { item in
+                item.firstSeen.map {
+                    Knowledge(key: item.key.text, fact: .sighting(since: $0, etag: item.etag, size: item.size))
+                }
+            }
+            return all.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        }
+        return ModelReader(model: model, facts: facts)
+    }
+
+    func memories(of keys: [ObjectKey]) async throws(CatalogError) -> [Memory] {
+        try await model.step("memories") { state in
+            keys.map { key in
+                Memory(
+                    jobExists: state.jobs[key.job.text] != nil,
+                    isOurs: state.objects[key.text] != nil || state.intents.values.contains { $0.key == key }
+                        || state.items.values.contains { $0.key == key && $0.state != .seen })
+            }
+        }
+    }
+
+    func complete(_ run: CollectionRun, _ report: CollectionReport, seen: any BlobListing) async throws {
+        var orphans: [ListedBlob] = []
+        while let page = try await seen.next() { orphans += page.blobs }
+        let holds = try await model.step("complete") { state in
+            guard state.holdsFence(fence) else { return false }
+            let before = state.items.filter { $0.value.state == .seen }
+            for id in before.keys { state.items[id] = nil }
+            for orphan in orphans {
+                guard let key = ObjectKey(parsing: orphan.key) else { continue }
+                let earlier = before.values.first {
+                    $0.key == key && $0.etag == orphan.facts.etag && $0.size == orphan.facts.size
+                }
+                state.items[state.nextID()] = ModelState.Item(
+                    key: key, state: .seen, etag: orphan.facts.etag, size: orphan.facts.size, run: run.id,
+                    firstSeen: min(earlier?.firstSeen ?? run.asOf, run.asOf))
+            }
+            state.lastSweep = (run.marker ?? "", report.liveReferences)
+            return true
+        }
+        if !holds { throw CatalogError.superseded }
+    }
+
+    func resign() async {
+        let epoch = fence.epoch
+        try? await model.step("resign") { state in
+            if state.leader.epoch == epoch { state.leader = (epoch, Timestamp(seconds: 0), nil) }
+        }
+    }
+}
+
+/// Facts of one moment, two at a time.
+private actor ModelReader: KnowledgeReader {
+    private let model: Model
+    private var facts: ArraySlice<Knowledge>
+
+    init(model: Model, facts: [Knowledge]) {
+        self.model = model
+        self.facts = facts[...]
+    }
+
+    func next() async throws(CatalogError) -> [Knowledge] {
+        try await model.step("fetch") { _ in }
+        let page = Array(facts.prefix(2))
+        facts = facts.dropFirst(2)
+        return page
+    }
+
+    func close() async {}
+}
