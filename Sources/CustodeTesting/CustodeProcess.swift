@@ -55,7 +55,13 @@ public final class CustodeProcess: Sendable {
 
     /// Runs a verb of the command line to its end with the same settings.
     public func run(_ verb: String...) async throws -> Command.Outcome {
-        try await Command.run(Checkout.binary, verb, environment: environment)
+        try await run(verb)
+    }
+
+    /// The same with other settings for this once, which win over its own.
+    public func run(_ verb: [String], settings: [String: String] = [:]) async throws -> Command.Outcome {
+        try await Command.run(
+            Checkout.binary, verb, environment: environment.merging(settings) { $1 }, within: .seconds(120))
     }
 
     /// Starts serving and waits until the admin listener says it is ready.
