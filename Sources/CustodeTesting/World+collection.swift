@@ -61,7 +61,7 @@ extension World {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw HarnessError.system("open \(path)", errno) }
-        defer { close(descriptor) }
+        defer { Glibc.close(descriptor) }
         guard write(descriptor, bytes, bytes.count) == bytes.count else {
             throw HarnessError.system("write \(path)", errno)
         }
