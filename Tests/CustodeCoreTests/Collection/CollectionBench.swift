@@ -16,7 +16,8 @@ struct CollectionBench {
     func parts(_ seed: UInt64 = 1) -> CollectionParts {
         CollectionParts(
             catalog: model, store: model, marker: model, clock: model, random: SeededRandom(seed: seed), policy: policy,
-            environment: Model.identity.environment, pause: { _ in try await ContinuousClock().sleep(for: .seconds(3_600)) })
+            environment: Model.identity.environment,
+            pause: { _ in try await ContinuousClock().sleep(for: .seconds(3_600)) })
     }
 
     func sweep(_ seed: UInt64 = 1, _ change: (inout SweepBucket.Options) -> Void = { _ in }) async -> CollectionReport {
@@ -36,7 +37,9 @@ struct CollectionBench {
 
     /// Publishes an object of a job as an upload would, and returns its key.
     @discardableResult
-    func store(_ job: String, _ object: String = "input", user: String = "u", age: Duration = .seconds(0)) throws -> String {
+    func store(_ job: String, _ object: String = "input", user: String = "u", age: Duration = .seconds(0)) throws
+        -> String
+    {
         let key = try Self.key(job, object, user: user)
         model.with { state in
             state.lastContent += 1
@@ -57,7 +60,9 @@ struct CollectionBench {
         return key
     }
 
-    static func key(_ job: String, _ object: String = "input", user: String = "u", suffix: String? = nil) throws -> ObjectKey {
+    static func key(_ job: String, _ object: String = "input", user: String = "u", suffix: String? = nil) throws
+        -> ObjectKey
+    {
         try ObjectKey(
             user: #require(UserID(user)), job: #require(JobID(job)), object: #require(ObjectName(object)),
             suffix: suffix, extension: object == "input" ? "wav" : "txt")

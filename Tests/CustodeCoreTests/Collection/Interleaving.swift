@@ -25,7 +25,9 @@ struct Interleaving {
         try bench.store("kept", user: "keeper", age: .seconds(7_200))
         try bench.orphan("gone", user: "u0")
         model.with { state in
-            for key in Self.foreign { state.bucket[key] = ModelState.Blob(content: 999, modified: Timestamp(seconds: 0)) }
+            for key in Self.foreign {
+                state.bucket[key] = ModelState.Blob(content: 999, modified: Timestamp(seconds: 0))
+            }
             state.lastSweep = ("the mark", 7)
         }
     }
@@ -65,7 +67,8 @@ struct Interleaving {
                 found.append("I1: \(reference) refers to \(key), which is not in its place")
             }
             let contents = Set(state.bucket.values.map(\.content))
-            for (key, content) in state.acknowledged where !contents.contains(content) && !state.purged.contains(content) {
+            for (key, content) in state.acknowledged
+            where !contents.contains(content) && !state.purged.contains(content) {
                 found.append("I4: \(key) is in no place at all")
             }
             for key in state.bucket.keys where key.hasPrefix(TrashPlace.root) {
@@ -118,7 +121,9 @@ struct Interleaving {
         var stored: (key: ObjectKey, content: Int)?
         for suffix in suffixes where stored == nil {
             stored = try await model.step("link") { state in
-                guard let key = state.intents[id]?.key ?? Optional(suffix), state.bucket[key.text] == nil else { return nil }
+                guard let key = state.intents[id]?.key ?? Optional(suffix), state.bucket[key.text] == nil else {
+                    return nil
+                }
                 state.lastContent += 1
                 state.bucket[key.text] = ModelState.Blob(content: state.lastContent, modified: state.now)
                 return (key, state.lastContent)
@@ -143,7 +148,9 @@ struct Interleaving {
     private func remove(_ seed: UInt64) async {
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<10 {
-            let (job, triggers, whole) = ("j\(generator.next() % 6)", generator.next() % 3 != 0, generator.next() % 2 == 0)
+            let (job, triggers, whole) = (
+                "j\(generator.next() % 6)", generator.next() % 3 != 0, generator.next() % 2 == 0
+            )
             let step: Void? = try? await model.step("delete") { state in
                 if whole {
                     state.deleteJob(job, triggers: triggers)

@@ -16,7 +16,9 @@ struct InterleavingTests {
         }
     }
 
-    @Test("I2 after quiescence every orphan is gone, after the TTL from the trash too; I12 no reference dangles", arguments: [seeds])
+    @Test(
+        "I2 after quiescence every orphan is gone, after the TTL from the trash too; I12 no reference dangles",
+        arguments: [seeds])
     func liveness(seeds: ClosedRange<UInt64>) async throws {
         for seed in seeds {
             let before = try Interleaving(seed: seed)

@@ -112,10 +112,12 @@ extension Model {
 
     func newestTrash(of key: String) async throws(CatalogError) -> TrashPlace? {
         try await step("newestTrash") { state in
-            state.items.filter { $0.value.key.text == key && $0.value.state != .seen && $0.value.state != .quarantining }
-                .max {
-                    ($0.value.quarantinedAt ?? state.now, $0.key) < ($1.value.quarantinedAt ?? state.now, $1.key)
-                }?.value.place
+            state.items.filter {
+                $0.value.key.text == key && $0.value.state != .seen && $0.value.state != .quarantining
+            }
+            .max {
+                ($0.value.quarantinedAt ?? state.now, $0.key) < ($1.value.quarantinedAt ?? state.now, $1.key)
+            }?.value.place
         }
     }
 

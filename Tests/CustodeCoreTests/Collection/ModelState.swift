@@ -138,6 +138,8 @@ struct ModelState {
 
     mutating func deleteJob(_ job: String, triggers: Bool) {
         jobs[job] = nil
-        for reference in references.keys.filter({ $0.job == job }).sorted(by: { $0.object < $1.object }) { unrefer(reference, triggers: triggers) }
+        for reference in references.keys.filter({ $0.job == job }).sorted(by: { $0.object < $1.object }) {
+            unrefer(reference, triggers: triggers)
+        }
     }
 }
