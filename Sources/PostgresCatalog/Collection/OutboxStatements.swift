@@ -21,7 +21,8 @@ enum OutboxStatements {
         name: "claim_events",
         """
         update custode.outbox set claimed_by = $3, claimed_until = clock_timestamp() + interval '60 s'
-        where id in (select id from custode.outbox where \(isDue) order by review_after limit $4 for update skip locked)
+        where id in (select id from custode.outbox where \(isDue) and claimed_by is distinct from $3
+            order by review_after limit $4 for update skip locked)
         returning id, key, reason
         """)
     static let drop = PostgresStatement(
@@ -32,11 +33,12 @@ enum OutboxStatements {
         update custode.outbox set claimed_by = null, claimed_until = clock_timestamp() + interval '2 s'
         where id = any ($1::text[]::bigint[])
         """)
-    // 5 min · 2ⁿ up to a day, and a tenth more or less, so that what failed together is not tried together.
+    // 5 min · 2ⁿ up to a day, and a tenth more or less, so that what failed together is not tried together. Who tried it
+    // stays noted: a run that was told another now must not try it over and over.
     static let fail = PostgresStatement(
         name: "fail_events",
         """
-        update custode.outbox o set attempts = o.attempts + 1, claimed_by = null, claimed_until = null,
+        update custode.outbox o set attempts = o.attempts + 1, claimed_until = null,
             last_error = w.reason,
             review_after = clock_timestamp() + least(interval '5 min' * power(2, least(o.attempts, 12)), interval '24 h')
                 * (0.9 + 0.2 * random()),
