@@ -95,8 +95,16 @@ public struct SweepBucket: Sendable {
             return report
         }
         try await DrainOutbox(parts)(run, fence: leadership.fence, &report)
-        report.verdict = .done
+        Self.conclude(&report)
         return report
+    }
+
+    /// What could not be moved makes a run a failed one.
+    private static func conclude(_ report: inout CollectionReport) {
+        report.verdict = report.failed == 0 ? .done : .failed
+        if report.failed > 0 {
+            report.detail = "\(report.failed) objects could not be moved; the log of the next run tells if it lasts"
+        }
     }
 
     private func sweep(
@@ -135,11 +143,8 @@ public struct SweepBucket: Sendable {
             } catch {
                 throw Interrupted(cause: error, report: report)
             }
-            report.verdict = report.failed == 0 ? .done : .failed
-            if report.failed > 0 {
-                report.detail = "\(report.failed) objects could not be moved; the log of the next run tells if it lasts"
-                return report
-            }
+            Self.conclude(&report)
+            guard report.failed == 0 else { return report }
         }
         report.seconds = Double(parts.clock.now().microseconds - begun.microseconds) / 1_000_000
         try await leadership.complete(run, report, seen: try await planner.waiting.read())
