@@ -11,7 +11,9 @@ struct OutboxFailureTests {
 
     /// The days of quarantine by UTC on which the runs of these tests may begin.
     private func days() -> [String] {
-        [0, 86_400, 2 * 86_400, 3 * 86_400].map { Date(timeIntervalSinceNow: $0).formatted(.iso8601.year().month().day()) }
+        [0, 86_400, 2 * 86_400, 3 * 86_400].map {
+            Date(timeIntervalSinceNow: $0).formatted(.iso8601.year().month().day())
+        }
     }
 
     private func block(_ world: World) throws {

@@ -2,18 +2,6 @@ import CustodeTesting
 import Foundation
 import Testing
 
-/// The world of the suites of the outbox, whose worker finds nothing due within the usual fifteen minutes.
-enum OutboxWorld {
-    private static let worlds = IDKind.allCases.reduce(into: [IDKind: Once<World>]()) { worlds, ids in
-        worlds[ids] = Once { try await World.start(ids: ids, settings: World.collecting) }
-    }
-
-    static func shared(_ ids: IDKind = .uuid) async throws -> World {
-        guard let world = worlds[ids] else { throw HarnessError("no such world") }
-        return try await world.value()
-    }
-}
-
 extension World {
     /// Deals with what the outbox tells of, as if this time had passed, and expects that nothing stops it.
     @discardableResult
@@ -42,6 +30,15 @@ extension World {
 
 @Suite("The outbox: what loses its reference is collected after the delay", .serialized)
 struct OutboxTests {
+    /// Worlds whose worker finds nothing due within the usual fifteen minutes.
+    private static let worlds = IDKind.allCases.reduce(into: [IDKind: Once<World>]()) { worlds, ids in
+        worlds[ids] = Once { try await World.start(ids: ids) }
+    }
+
+    private func world(_ ids: IDKind = .uuid) async throws -> World {
+        try await #require(Self.worlds[ids]).value()
+    }
+
     /// The ways in which a reference goes.
     enum Way: String, CaseIterable, Sendable {
         case jobDeleted, artifactDeleted, inputSetToNull, referenceChanged, replaced, deleteRoute
@@ -76,7 +73,7 @@ struct OutboxTests {
         "however a reference goes, the bytes stay for the delay and lie in quarantine after it",
         arguments: Way.allCases)
     func delay(way: Way) async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await world()
         let (key, bytes) = try await lose(way, in: world)
         #expect(try await world.events(of: key) == 1)
         // Ten seconds are left for what lies between the deletion and here.
@@ -92,7 +89,7 @@ struct OutboxTests {
     @Test(
         "a job's deletion takes its input and all its artifacts, whatever the type of ids", arguments: IDKind.allCases)
     func cascade(ids: IDKind) async throws {
-        let world = try await OutboxWorld.shared(ids)
+        let world = try await world(ids)
         let (job, input) = try await world.jobWith("input")
         let (other, kept) = try await world.jobWith("input")
         let keys =
@@ -135,7 +132,7 @@ struct OutboxTests {
 
     @Test("a deletion that is rolled back leaves no event, and the object stays")
     func rollback() async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await world()
         let (job, key) = try await world.jobWith("transcript")
         let session = try world.database.session()
         try await session.run("begin")
@@ -151,7 +148,7 @@ struct OutboxTests {
 
     @Test("a reference that is back before the delay is over keeps its object, and the event goes")
     func back() async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await world()
         let (job, key) = try await world.jobWith("transcript")
         let id = TestDatabase.quote(job.id)
         let row = "(gen_random_uuid(), \(id), 'transcript', \(TestDatabase.quote(key)))"
@@ -164,7 +161,7 @@ struct OutboxTests {
 
     @Test("an object that another row refers to as well stays until that one goes too")
     func shared() async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await world()
         let (job, key) = try await world.jobWith("transcript")
         let twin = try await world.newJob()
         let quoted = TestDatabase.quote(key)
@@ -183,7 +180,7 @@ struct OutboxTests {
 
     @Test("an event told any number of times ends the same: the living stays, the dead goes once")
     func replayed() async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await world()
         let (job, dead) = try await world.jobWith("transcript")
         let (_, alive) = try await world.jobWith("transcript")
         try await world.deleteJob(job)
@@ -203,7 +200,7 @@ struct OutboxTests {
 
     @Test("a reference that is not of our naming is answered, and its file is never touched")
     func foreign() async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await world()
         let files = ["legacy/2019/call.wav", "users/\(world.alice)/jobs/1/output/Transcript.txt", "users/x.txt"]
         for file in files {
             let job = try await world.newJob()
@@ -222,7 +219,7 @@ struct OutboxTests {
 
     @Test("a job deleted in mid-upload: the upload is 404, and its bytes are collected")
     func midUpload() async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await world()
         let job = try await world.newJob()
         let sound = Sample.wav(samples: 100_000)
         let connection = try await RawConnection.open(port: world.service.port)

@@ -4,11 +4,13 @@ import Testing
 
 @Suite("The outbox in trouble: refusals, rivals, failures, and no triggers at all", .serialized)
 struct OutboxTroubleTests {
+    private static let world = Once { try await World.start() }
+
     @Test(
         "TRUNCATE is refused with the reason and the way out, and nothing is lost",
         arguments: ["truncate artifacts", "truncate jobs cascade", "truncate users cascade"])
     func truncate(statement: String) async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await Self.world.value()
         let (job, _) = try await world.jobWith("transcript")
         let psql = try #require(Checkout.tool("psql"))
         let outcome = try await Command.run(psql, ["-X", "-q", "-c", statement, world.database.uri])
@@ -20,7 +22,7 @@ struct OutboxTroubleTests {
 
     @Test("the user's delete never fails: no rights on custode, odd references, an odd session")
     func neverFails() async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await Self.world.value()
         let role = "saas_\(UInt32.random(in: 0 ... .max))"
         try await world.database.sql(
             """
@@ -55,7 +57,7 @@ struct OutboxTroubleTests {
 
     @Test("a delete waits for no lock of collection")
     func unlocked() async throws {
-        let world = try await OutboxWorld.shared()
+        let world = try await Self.world.value()
         let (job, key) = try await world.jobWith("transcript")
         let id = TestDatabase.quote(job.id)
         let holder = try world.database.session()
