@@ -49,7 +49,7 @@ public final class CustodeProcess: Sendable {
     /// Everything it wrote to standard error so far.
     public var log: String { folder.text("log") ?? "" }
 
-    private var environment: [String: String] {
+    var environment: [String: String] {
         Command.environment.merging(settings) { $1 }
     }
 
