@@ -28,6 +28,20 @@ public struct PrivatePostgres: Sendable {
         )
     }
 
+    /// Starts a hot standby of this cluster, which the reaper removes at the latest.
+    public func standby() async throws -> PrivatePostgres {
+        let copy = try TestFolder()
+        Reaper.shared.stop(cluster: copy.path)
+        let uri = try await Self.script(["standby", copy.path, folder.path], isDurable: isDurable)
+        return PrivatePostgres(uri: uri, folder: copy, isDurable: isDurable)
+    }
+
+    /// The same database of another cluster, such as a standby.
+    public func database(like other: TestDatabase) -> TestDatabase {
+        let name = other.uri.split(separator: "/").last.map(String.init) ?? ""
+        return TestDatabase(uri: Self.replacingDatabase(of: uri, by: name))
+    }
+
     /// Stops the server; `immediate` is as good as a crash.
     public func stop(immediate: Bool = false) async throws {
         _ = try await Self.script(

@@ -9,19 +9,7 @@ struct GrantsTests {
         arguments: [IDKind.uuid, .bigint])
     func leastPrivilege(ids: IDKind) async throws {
         let world = try await World.start(ids: ids)
-        let role = "custode_\(UInt32.random(in: 0 ... .max))"
-        _ = try await world.database.sql("create role \(role) login password 'secret'")
-        let psql = try #require(Checkout.tool("psql"))
-        try await Command.succeed(
-            psql,
-            [
-                "-X", "-q", "-v", "role=\(role)", "-f", Checkout.root + "/policies/database/grants.sql",
-                world.database.uri,
-            ])
-        var uri = try #require(URLComponents(string: world.database.uri))
-        uri.user = role
-        uri.password = "secret"
-        let narrow = try #require(uri.string)
+        let narrow = try await world.narrowURI()
         let service = try CustodeProcess(
             database: narrow, bucket: "file://" + world.bucket, keys: [world.bothKey])
         try await service.start()
@@ -46,6 +34,7 @@ struct GrantsTests {
             "DELETE", "/v1/jobs/\(job.id)/links", headers: caller, body: .none)
         #expect(revoked.status == 204, "\(revoked.summary)")
 
+        let psql = try #require(Checkout.tool("psql"))
         for forbidden in [
             "select * from api_keys", "select * from usage_logs", "update jobs set status = 'done'",
             "delete from jobs", "select * from users",
