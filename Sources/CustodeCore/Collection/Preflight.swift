@@ -48,8 +48,9 @@ struct Preflight {
     }
 
     private func compare(_ theirs: Timestamp, _ ours: Timestamp, _ whose: String) throws(BrakeHeld) {
-        let seconds = (theirs.microseconds - ours.microseconds) / 1_000_000
-        guard abs(seconds) <= Self.greatestSkew.components.seconds else {
+        let ahead = Duration.microseconds(theirs.microseconds - ours.microseconds)
+        guard (.zero - Self.greatestSkew)...Self.greatestSkew ~= ahead else {
+            let seconds = ahead.components.seconds
             throw BrakeHeld(
                 .clockSkew,
                 "the \(whose)'s clock is \(abs(seconds)) s \(seconds > 0 ? "ahead of" : "behind") this machine's; set both "
