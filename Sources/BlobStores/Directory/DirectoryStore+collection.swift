@@ -85,8 +85,13 @@ extension DirectoryStore: CollectableStore {
             let name = "\(Self.markerFolder)/\(Self.markerName)"
             let file = Beneath.open(name, in: self.root, flags: O_RDONLY | O_NONBLOCK)
             if file == -ENOENT { return nil }
+            // A link in its place, or a folder, is there and no marker: as empty as one.
+            if file == -ELOOP { return [] }
             guard file >= 0 else { throw .system("open the bucket's marker", -file) }
             defer { _ = close(file) }
+            var facts = stat()
+            guard fstat(file, &facts) == 0 else { throw .system("look at the bucket's marker") }
+            guard facts.st_mode & S_IFMT == S_IFREG else { return [] }
             var bytes = [UInt8](repeating: 0, count: Self.largestMarker)
             let count = pread(file, &bytes, bytes.count, 0)
             guard count >= 0 else { throw .system("read the bucket's marker") }
