@@ -113,12 +113,14 @@ public struct SweepBucket: Sendable {
     ) async throws -> CollectionReport {
         var report = initial
         let last = world.circumstances.lastSweep.flatMap { $0.marker == world.mark ? $0.liveReferences : nil }
+        // What was seen in another bucket, or in this one when it was another's, does not count.
+        let seenBefore = last.map { _ in run.asOf + (.zero - parts.policy.runsApart) }
         let cutoff = run.asOf + world.bucketAhead + (.zero - (options.grace ?? parts.policy.grace))
         let listing = try makeSpool()
         report.listed = try await list(into: listing)
         var planner = SweepPlanner(
-            parts: parts, cutoff: cutoff, seenBefore: run.asOf + (.zero - parts.policy.runsApart),
-            leadership: leadership, due: try makeSpool(), waiting: try makeSpool(), hash: hashing.begin(),
+            parts: parts, cutoff: cutoff, seenBefore: seenBefore, leadership: leadership,
+            due: try makeSpool(), waiting: try makeSpool(), hash: hashing.begin(),
             references: try ReferenceForms(legacy: parts.policy.legacyReferences), report: report)
         try await planner.plan(try await listing.read())
         report = planner.report

@@ -11,8 +11,8 @@ struct SweepPlanner {
     let parts: CollectionParts
     /// What is newer is too young to judge.
     let cutoff: Timestamp
-    /// Orphans first seen after this must be seen once more.
-    let seenBefore: Timestamp
+    /// Orphans first seen after this must be seen once more; `nil` if nothing that was seen counts.
+    let seenBefore: Timestamp?
     let leadership: any CollectionLeadership
     /// Orphans whose time has come.
     let due: any ListingSpool
@@ -28,7 +28,7 @@ struct SweepPlanner {
     private var unfound: [String] = []
 
     init(
-        parts: CollectionParts, cutoff: Timestamp, seenBefore: Timestamp, leadership: any CollectionLeadership,
+        parts: CollectionParts, cutoff: Timestamp, seenBefore: Timestamp?, leadership: any CollectionLeadership,
         due: any ListingSpool, waiting: any ListingSpool, hash: any RunningHash, references: ReferenceForms,
         report: CollectionReport
     ) {
@@ -176,7 +176,7 @@ struct SweepPlanner {
                 report.orphan += 1
             }
             // What waits in the outbox goes by the outbox, under its own rule.
-            guard let since = one.since, since <= seenBefore, !one.isInOutbox else {
+            guard let seenBefore, let since = one.since, since <= seenBefore, !one.isInOutbox else {
                 later.append(one.blob)
                 continue
             }

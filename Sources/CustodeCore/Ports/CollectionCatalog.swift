@@ -102,6 +102,8 @@ public protocol CollectionLeadership: Sendable {
 
     /// Makes these orphans, and no others, the ones that a complete run has seen, and ends the run, in one transaction.
     ///
+    /// They are remembered from when they were first seen; from now if this was the first run on its bucket.
+    ///
     /// - Throws: ``CatalogError``, or what reading the orphans throws; then nothing is recorded.
     func complete(_ run: CollectionRun, _ report: CollectionReport, seen: any BlobListing) async throws
 

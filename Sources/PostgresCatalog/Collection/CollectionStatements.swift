@@ -64,6 +64,7 @@ struct CollectionStatements: Sendable {
             size = excluded.size, first_seen = case when g.etag = excluded.etag and g.size = excluded.size
                 then least(g.first_seen, excluded.first_seen) else excluded.first_seen end
         """)
+    let forgetSeen = PostgresStatement(name: nil, "delete from custode.gc_items where state = 'seen'")
     let forgetUnseen = PostgresStatement(
         name: "forget_unseen", "delete from custode.gc_items where state = 'seen' and run_id <> $1")
 

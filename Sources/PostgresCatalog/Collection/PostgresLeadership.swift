@@ -74,6 +74,9 @@ final class PostgresLeadership: CollectionLeadership {
             try await connection.withTransaction { connection in
                 _ = try await connection.query(
                     statements.fence, [.int(fence.epoch), .text(fence.lease.interval)])
+                if report.brake == .firstRun {
+                    _ = try await connection.query(statements.forgetSeen, timeout: Self.patience)
+                }
                 while let page = try await seen.next() {
                     let keys = page.blobs.map { ObjectKey(parsing: $0.key)?.job.text ?? "" }
                     _ = try await connection.query(

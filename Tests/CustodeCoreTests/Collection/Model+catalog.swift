@@ -156,7 +156,8 @@ struct ModelLeadership: CollectionLeadership {
             for id in before.keys { state.items[id] = nil }
             for orphan in orphans {
                 guard let key = ObjectKey(parsing: orphan.key) else { continue }
-                let earlier = before.values.first {
+                let counting = report.brake == .firstRun ? [:] : before
+                let earlier = counting.values.first {
                     $0.key == key && $0.etag == orphan.facts.etag && $0.size == orphan.facts.size
                 }
                 state.items[state.nextID()] = ModelState.Item(
