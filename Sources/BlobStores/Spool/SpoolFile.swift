@@ -1,0 +1,42 @@
+internal import CustodeCore
+internal import Glibc
+
+/// The unnamed file of a spool; a crash takes it with the process.
+final class SpoolFile: Sendable {
+    private let descriptor: Int32
+
+    /// Makes the file in a directory, for nobody but this process.
+    init(directory: String) throws(BlobStoreError) {
+        descriptor = Glibc.open(directory, O_RDWR | O_CLOEXEC | Beneath.unnamed, 0o600)
+        guard descriptor >= 0 else { throw .system("open a temporary file in \(directory)") }
+    }
+
+    deinit { _ = Glibc.close(descriptor) }
+
+    /// Writes bytes at a place.
+    func write(_ bytes: [UInt8], at offset: Int) throws(BlobStoreError) {
+        let code = bytes.withUnsafeBytes { bytes -> Int32 in
+            var done = 0
+            while done < bytes.count {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+                let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    return errno
+                }
+                done += count
+            }
+            return 0
+        }
+        guard code == 0 else { throw .system("write a temporary file", code) }
+    }
+
+    /// Reads bytes from a place on, as many as fit and as there are.
+    func read(_ space: UnsafeMutableRawBufferPointer, at offset: Int) throws(BlobStoreError) -> Int {
+        while true {
+            let count = pread(descriptor, space.baseAddress, space.count, off_t(offset))
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw .system("read a temporary file") }
+        }
+    }
+}
