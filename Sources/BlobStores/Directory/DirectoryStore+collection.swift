@@ -24,12 +24,14 @@ extension DirectoryStore: CollectableStore {
     /// Moves objects, each only if it is still what was expected.
     ///
     /// One sync of the file system makes a whole batch durable.
-    public func move(_ moves: [BlobMove]) async -> [BlobMove.Outcome] {
+    public func move(
+        _ moves: [BlobMove], while mayGoOn: @escaping @Sendable () -> Bool
+    ) async -> [BlobMove.Outcome] {
         guard !moves.isEmpty else { return [] }
         do throws(BlobStoreError) {
             return try await threads.perform { () throws(BlobStoreError) in
                 var mover = DirectoryMover(root: self.root)
-                let outcomes = moves.map { mover.move($0) }
+                let outcomes = moves.map { mayGoOn() ? mover.move($0) : .failed(.cancelled) }
                 guard outcomes.contains(.moved) else { return outcomes }
                 let code = custode_sync_file_system(self.root)
                 guard code != 0 else { return outcomes }
@@ -42,10 +44,14 @@ extension DirectoryStore: CollectableStore {
     }
 
     /// Removes objects from quarantine for good; no others are ever removed.
-    public func remove(_ keys: [String]) async -> [BlobStoreError?] {
+    public func remove(
+        _ keys: [String], while mayGoOn: @escaping @Sendable () -> Bool
+    ) async -> [BlobStoreError?] {
         guard !keys.isEmpty else { return [] }
         do throws(BlobStoreError) {
-            return try await threads.perform { () throws(BlobStoreError) in keys.map { self.removeNow($0) } }
+            return try await threads.perform { () throws(BlobStoreError) in
+                keys.map { mayGoOn() ? self.removeNow($0) : .cancelled }
+            }
         } catch {
             return keys.map { _ in error }
         }
