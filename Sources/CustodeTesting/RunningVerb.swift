@@ -4,10 +4,12 @@ import Foundation
 public final class RunningVerb: Sendable {
     private let child: ChildProcess
     private let folder: TestFolder
+    private let isTraced: Bool
 
-    fileprivate init(_ child: ChildProcess, _ folder: TestFolder) {
+    fileprivate init(_ child: ChildProcess, _ folder: TestFolder, isTraced: Bool) {
         self.child = child
         self.folder = folder
+        self.isTraced = isTraced
     }
 
     /// The exit status, or nil while it runs.
@@ -21,6 +23,8 @@ public final class RunningVerb: Sendable {
 
     /// Whether every thread of it is stopped.
     public var isStopped: Bool {
+        // A tracer stops them at each call for a moment; that is not meant.
+        if isTraced, !trace.contains(where: { $0.contains("stopped by SIGSTOP") }) { return false }
         let tasks = "/proc/\(child.pid)/task"
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
         return !threads.isEmpty
@@ -64,7 +68,7 @@ extension World {
         let child = try ChildProcess.start(
             all[0], Array(all.dropFirst()), environment: service.environment.merging(settings) { $1 },
             output: folder.path + "/out", errors: folder.path + "/err")
-        return RunningVerb(child, folder)
+        return RunningVerb(child, folder, isTraced: !options.isEmpty)
     }
 
     /// Runs `custode gc --json` to its end under a tracer, mostly one that makes a call fail or end the run.

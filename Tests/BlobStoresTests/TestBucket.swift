@@ -83,3 +83,11 @@ extension OpenBlob {
         return bytes
     }
 }
+
+extension CollectableStore {
+    /// Moves whatever time it takes.
+    func move(_ moves: [BlobMove]) async -> [BlobMove.Outcome] { await move(moves, while: { true }) }
+
+    /// Removes whatever time it takes.
+    func remove(_ keys: [String]) async -> [BlobStoreError?] { await remove(keys, while: { true }) }
+}

@@ -26,9 +26,11 @@ extension DirectoryStore: CollectableStore {
     /// Moves objects by renaming them, each only if it is still what was expected, and never over another.
     ///
     /// The file system is synced once for all of them; if that fails, none is told as moved.
-    public func move(_ moves: [BlobMove]) async -> [BlobMove.Outcome] {
+    public func move(
+        _ moves: [BlobMove], while mayGoOn: @escaping @Sendable () -> Bool
+    ) async -> [BlobMove.Outcome] {
         do throws(BlobStoreError) {
-            return try await threads.perform { () throws(BlobStoreError) in self.moveNow(moves) }
+            return try await threads.perform { () throws(BlobStoreError) in self.moveNow(moves, mayGoOn) }
         } catch {
             return moves.map { _ in .failed(error) }
         }
@@ -37,11 +39,13 @@ extension DirectoryStore: CollectableStore {
     /// Removes objects below `.trash/` for good, and the folders there that they leave empty.
     ///
     /// It is not synced: what a power cut brings back is removed again.
-    public func remove(_ keys: [String]) async -> [BlobStoreError?] {
+    public func remove(
+        _ keys: [String], while mayGoOn: @escaping @Sendable () -> Bool
+    ) async -> [BlobStoreError?] {
         do throws(BlobStoreError) {
             return try await threads.perform { () throws(BlobStoreError) in
                 var folders = EmptyFolders.ofTrash
-                let failures = keys.map { self.remove($0, &folders) }
+                let failures = keys.map { mayGoOn() ? self.remove($0, &folders) : .cancelled }
                 folders.remove(beneath: self.root)
                 return failures
             }
@@ -63,9 +67,10 @@ extension DirectoryStore: CollectableStore {
         return facts.isRegular ? facts.blobFacts : nil
     }
 
-    private func moveNow(_ moves: [BlobMove]) -> [BlobMove.Outcome] {
+    private func moveNow(_ moves: [BlobMove], _ mayGoOn: () -> Bool) -> [BlobMove.Outcome] {
         var folders = EmptyFolders.ofJobs
         let outcomes = moves.map { move -> BlobMove.Outcome in
+            guard mayGoOn() else { return .failed(.cancelled) }
             guard let from = BucketPath(move.from), let to = BucketPath(move.to) else {
                 return .failed(.unavailable("cannot move an object whose key is no plain path"))
             }

@@ -36,6 +36,14 @@ public struct CollectionParts: Sendable {
         return CollectionRun(id: RunID.make(moment, random), kind: kind, asOf: moment, isDry: isDry)
     }
 
+    /// Says, all the while, whether a claim made at a moment still holds.
+    ///
+    /// Whoever slept longer must not act on it: somebody else may have, meanwhile.
+    func holding(since asked: Timestamp, for claim: Duration) -> @Sendable () -> Bool {
+        let (clock, end) = (clock, asked + claim)
+        return { clock.now() < end }
+    }
+
     func timing(_ run: CollectionRun) -> OutboxTiming { OutboxTiming(asOf: run.asOf, delay: policy.outboxDelay) }
 }
 

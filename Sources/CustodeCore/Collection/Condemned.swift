@@ -46,8 +46,8 @@ public struct Judgement: Sendable, Equatable {
 
 /// What became of a claimed object.
 public struct Ending: Sendable, Equatable {
-    /// Its key.
-    public let key: String
+    /// Where it was to go, which tells this claim from any other on the same key.
+    public let place: TrashPlace
     /// What became of it.
     public let outcome: Outcome
 
@@ -62,8 +62,8 @@ public struct Ending: Sendable, Equatable {
     }
 
     /// The ending of one claim.
-    public init(key: String, outcome: Outcome) {
-        self.key = key
+    public init(place: TrashPlace, outcome: Outcome) {
+        self.place = place
         self.outcome = outcome
     }
 }

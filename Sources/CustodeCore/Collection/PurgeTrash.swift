@@ -42,13 +42,15 @@ struct PurgeTrash {
         guard !due.isEmpty else { return }
         let asked = parts.clock.now()
         let mayGo = try await parts.catalog.condemnTrash(due, run: run.id, fence: fence)
-        guard parts.clock.now() < asked + fence.lease else { throw CatalogError.superseded }
+        let holds = parts.holding(since: asked, for: fence.lease)
+        guard holds() else { throw CatalogError.superseded }
         let dead = zip(due, mayGo).filter(\.1).map(\.0)
-        let failures = await parts.store.remove(dead.map(\.text))
+        let failures = await parts.store.remove(dead.map(\.text), while: holds)
         let gone = zip(dead, failures).filter { $0.1 == nil }.map(\.0)
         try await parts.catalog.forgetTrash(gone)
         report.purged += Int64(gone.count)
-        report.failed += Int64(dead.count - gone.count)
+        // What was not begun waits for the next run; if the leadership is lost, the next step finds out.
+        report.failed += Int64(failures.count { $0 != nil && $0 != .cancelled })
         parts.progress(CollectionProgress(.purging, done: report.purged))
     }
 

@@ -31,8 +31,8 @@ struct Quarantine {
         guard !batch.isEmpty else { return [] }
         let asked = parts.clock.now()
         let judgements = try await parts.catalog.condemn(batch, run: run.id, fence: fence)
-        // Whoever slept longer than the claim holds must not act on it: somebody else may have, meanwhile.
-        guard parts.clock.now() < asked + (fence?.lease ?? Self.claim) else { throw .superseded }
+        let holds = parts.holding(since: asked, for: fence?.lease ?? Self.claim)
+        guard holds() else { throw .superseded }
         var moves: [BlobMove] = []
         var places: [Int] = []
         for (index, (condemned, judgement)) in zip(batch, judgements).enumerated() where judgement.verdict == .dead {
@@ -41,13 +41,13 @@ struct Quarantine {
             moves.append(move)
             places.append(index)
         }
-        let outcomes = await parts.store.move(moves)
+        let outcomes = await parts.store.move(moves, while: holds)
         var dispositions = judgements.map { $0.verdict == .busy ? Disposition.busy : .alive }
         var endings: [Ending] = []
         for (place, outcome) in zip(places, outcomes) {
             let (disposition, ending) = await Self.ending(outcome, batch[place], parts.store)
             dispositions[place] = disposition
-            if let ending { endings.append(Ending(key: batch[place].key.text, outcome: ending)) }
+            if let ending { endings.append(Ending(place: batch[place].place, outcome: ending)) }
         }
         if !endings.isEmpty { try await parts.catalog.settle(endings, at: run.asOf) }
         return dispositions
@@ -61,6 +61,9 @@ struct Quarantine {
         case .absent: return (.absent, .absent)
         case .changed:
             return (.failed("it is no longer what was listed, or its place in quarantine is taken"), .released)
+        case .failed(.cancelled):
+            // Not begun, since the claim ran out; if the leadership did as well, the next step finds out.
+            return (.busy, .released)
         case .failed(let error):
             // Where it is decides whether the claim may go; if that cannot be told, the claim tells of it later.
             let isInPlace = (try? await store.facts(of: [condemned.key.text]))?.first.flatMap { $0 } != nil
@@ -81,12 +84,12 @@ struct Quarantine {
             for (index, one) in left.enumerated() {
                 switch (here[index], there[index]) {
                 case (nil, _?):
-                    endings.append(Ending(key: one.key.text, outcome: .quarantined))
+                    endings.append(Ending(place: one.place, outcome: .quarantined))
                     report.quarantined += 1
                     report.bytesQuarantined += one.facts.size
-                case (nil, nil): endings.append(Ending(key: one.key.text, outcome: .absent))
+                case (nil, nil): endings.append(Ending(place: one.place, outcome: .absent))
                 // In its place: nothing has happened to it, and its events or the next sweep will ask again.
-                case (_?, _): endings.append(Ending(key: one.key.text, outcome: .released))
+                case (_?, _): endings.append(Ending(place: one.place, outcome: .released))
                 }
             }
             try await parts.catalog.settle(endings, at: run.asOf)

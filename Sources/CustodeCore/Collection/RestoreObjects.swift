@@ -74,6 +74,7 @@ public struct RestoreObjects: Sendable {
     private func restore(_ places: [TrashPlace], _ run: CollectionRun, _ report: inout Report) async throws {
         guard !places.isEmpty else { return }
         try Task.checkCancellation()
+        let holds = parts.holding(since: parts.clock.now(), for: Quarantine.claim)
         let claims = try await parts.catalog.beginRestore(places, run: run.id)
         let claimed = zip(places, claims).filter(\.1).map(\.0)
         report.skipped += Int64(places.count - claimed.count)
@@ -92,7 +93,7 @@ public struct RestoreObjects: Sendable {
             moves.append(move)
             moving.append(place)
         }
-        for (index, outcome) in (await parts.store.move(moves)).enumerated() {
+        for (index, outcome) in (await parts.store.move(moves, while: holds)).enumerated() {
             let isBack = outcome == .moved
             endings.append(RestoreEnding(place: moving[index], isBack: isBack))
             if isBack {

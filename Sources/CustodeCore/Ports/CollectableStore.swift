@@ -9,13 +9,15 @@ public protocol CollectableStore: BlobStore {
     /// Moves objects, each only if it is still what was expected, and never over another.
     ///
     /// Repeating a move that was interrupted finishes it. What is told as moved is durable.
+    /// - Parameter mayGoOn: Asked before each: once it says no, those that are left fail untouched, as cancelled.
     /// - Returns: What became of each, in the order of the moves.
-    func move(_ moves: [BlobMove]) async -> [BlobMove.Outcome]
+    func move(_ moves: [BlobMove], while mayGoOn: @escaping @Sendable () -> Bool) async -> [BlobMove.Outcome]
 
     /// Removes objects for good.
     ///
+    /// - Parameter mayGoOn: Asked before each: once it says no, those that are left fail untouched, as cancelled.
     /// - Returns: Why it failed, in the order of the keys; `nil` for what is gone, or was before.
-    func remove(_ keys: [String]) async -> [BlobStoreError?]
+    func remove(_ keys: [String], while mayGoOn: @escaping @Sendable () -> Bool) async -> [BlobStoreError?]
 
     /// What time it is for the store, whose clock dates the objects.
     func clock() async throws(BlobStoreError) -> Timestamp

@@ -85,7 +85,7 @@ public final class PostgresCollection: CollectionCatalog {
         _ = try await query(
             statements.settle,
             [
-                .int(moment.microseconds), .textArray(endings.map(\.key)),
+                .int(moment.microseconds), .textArray(endings.map(\.place.text)),
                 .textArray(endings.map(\.outcome.rawValue)),
             ])
     }

@@ -76,27 +76,32 @@ extension SchemaSteps {
             select d.place, d.verdict, d.job_exists from judged d;
         end $$;
 
-        -- What became of claimed objects: quarantined, absent, released (still in their places), or unknown.
-        create or replace function custode.settle(p_at timestamptz, p_keys text[], p_outcomes text[]) returns void
+        -- What became of claimed objects: quarantined, absent, released (still in their places), or unknown. A claim that
+        -- somebody else has settled or taken over meanwhile is no longer there, and nothing is said of its key.
+        create or replace function custode.settle(p_at timestamptz, p_trash text[], p_outcomes text[]) returns void
         language plpgsql as $$
+        declare v_gone text[]; v_released text[];
         begin
+            select coalesce(array_agg(c.key) filter (where c.outcome <> 'released'), '{}'),
+                coalesce(array_agg(c.key) filter (where c.outcome = 'released'), '{}') into v_gone, v_released
+            from (
+                select g.key, w.outcome from unnest(p_trash, p_outcomes) w (trash, outcome)
+                join custode.gc_items g on g.trash_key = w.trash and g.state = 'quarantining' for update of g
+            ) c;
             with gone as (
-                delete from custode.objects o using unnest(p_keys, p_outcomes) w (key, outcome)
-                where o.key = w.key and w.outcome in ('quarantined', 'absent') returning o.*
+                delete from custode.objects o using unnest(v_gone) w (key) where o.key = w.key returning o.*
             )
             update custode.gc_items g set state = 'quarantined', quarantined_at = p_at, claimed_until = null,
                 record = to_jsonb(n)
-            from unnest(p_keys, p_outcomes) w (key, outcome) left join gone n on n.key = w.key
-            where g.key = w.key and g.state = 'quarantining' and w.outcome = 'quarantined';
+            from unnest(p_trash, p_outcomes) w (trash, outcome), unnest(v_gone) k (key) left join gone n on n.key = k.key
+            where g.trash_key = w.trash and g.key = k.key and g.state = 'quarantining' and w.outcome = 'quarantined';
             -- Apart, so that each finds its rows by the index of its state.
-            delete from custode.gc_items g using unnest(p_keys, p_outcomes) w (key, outcome)
-            where g.key = w.key and g.state = 'quarantining' and w.outcome in ('absent', 'released');
-            delete from custode.gc_items g using unnest(p_keys, p_outcomes) w (key, outcome)
-            where g.key = w.key and g.state = 'seen' and w.outcome in ('quarantined', 'absent');
-            delete from custode.outbox b using unnest(p_keys, p_outcomes) w (key, outcome)
-            where b.key = w.key and w.outcome in ('quarantined', 'absent');
-            delete from custode.upload_intents i using unnest(p_keys, p_outcomes) w (key, outcome)
-            where i.key = w.key and i.state = 'queued' and w.outcome in ('quarantined', 'absent');
+            delete from custode.gc_items g using unnest(v_gone || v_released) w (key)
+            where g.key = w.key and g.state = 'quarantining';
+            delete from custode.gc_items g using unnest(v_gone) w (key) where g.key = w.key and g.state = 'seen';
+            delete from custode.outbox b using unnest(v_gone) w (key) where b.key = w.key;
+            delete from custode.upload_intents i using unnest(v_gone) w (key)
+            where i.key = w.key and i.state = 'queued';
         end $$;
 
         -- The last look at quarantined objects whose time is over.

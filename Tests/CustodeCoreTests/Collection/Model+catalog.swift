@@ -66,22 +66,24 @@ extension Model: CollectionCatalog {
     func settle(_ endings: [Ending], at moment: Timestamp) async throws(CatalogError) {
         try await step("settle") { state in
             for ending in endings {
-                let ids = state.items.filter { $0.value.key.text == ending.key }
-                for (id, item) in ids where item.state == .quarantining {
+                let key = ending.place.key
+                let claims = state.items.filter { $0.value.state == .quarantining && $0.value.place == ending.place }
+                guard !claims.isEmpty else { continue }
+                for id in claims.keys {
                     if ending.outcome == .quarantined {
                         state.items[id]?.state = .quarantined
                         state.items[id]?.quarantinedAt = moment
                         state.items[id]?.claimedUntil = nil
-                        state.items[id]?.record = state.objects[ending.key]
+                        state.items[id]?.record = state.objects[key.text]
                     } else {
                         state.items[id] = nil
                     }
                 }
                 guard ending.outcome != .released else { continue }
-                for (id, item) in ids where item.state == .seen { state.items[id] = nil }
-                state.objects[ending.key] = nil
-                state.events = state.events.filter { $0.value.key != ending.key }
-                state.intents = state.intents.filter { $0.value.key.text != ending.key || !$0.value.isQueued }
+                state.items = state.items.filter { $0.value.state != .seen || $0.value.key != key }
+                state.objects[key.text] = nil
+                state.events = state.events.filter { $0.value.key != key.text }
+                state.intents = state.intents.filter { $0.value.key != key || !$0.value.isQueued }
             }
         }
     }

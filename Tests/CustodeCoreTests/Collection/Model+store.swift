@@ -17,10 +17,11 @@ extension Model: CollectableStore {
         try await storeStep("facts") { state in keys.map { state.bucket[$0]?.facts } }
     }
 
-    func move(_ moves: [BlobMove]) async -> [BlobMove.Outcome] {
+    func move(_ moves: [BlobMove], while mayGoOn: @escaping @Sendable () -> Bool) async -> [BlobMove.Outcome] {
         var outcomes: [BlobMove.Outcome] = []
         for move in moves {
             do throws(BlobStoreError) {
+                guard mayGoOn() else { throw .cancelled }
                 outcomes.append(try await storeStep("move") { Self.move(move, &$0) })
             } catch {
                 outcomes.append(.failed(error))
@@ -42,10 +43,11 @@ extension Model: CollectableStore {
         return .moved
     }
 
-    func remove(_ keys: [String]) async -> [BlobStoreError?] {
+    func remove(_ keys: [String], while mayGoOn: @escaping @Sendable () -> Bool) async -> [BlobStoreError?] {
         var failures: [BlobStoreError?] = []
         for key in keys {
             do throws(BlobStoreError) {
+                guard mayGoOn() else { throw .cancelled }
                 try await storeStep("remove") { state in
                     if let blob = state.bucket.removeValue(forKey: key) { state.purged.insert(blob.content) }
                     state.mutations += 1
