@@ -81,6 +81,7 @@ let package = Package(
             name: "BlobStoresTests",
             dependencies: ["BlobStores", "CustodeCore", "CustodeTesting", nioCore, nioPosix],
             swiftSettings: base),
+        .testTarget(name: "CollectionTests", dependencies: ["CustodeTesting"], swiftSettings: base),
         .testTarget(name: "ContentSnifferTests", dependencies: ["ContentSniffer", "CustodeCore"], swiftSettings: base),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: base),
         .testTarget(

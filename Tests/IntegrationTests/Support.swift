@@ -46,22 +46,6 @@ func impersonal(_ reply: RawResponse) -> String {
 }
 
 extension World {
-    /// The database as a role of its own sees it that has what `policies/database` grants, and nothing more.
-    func narrowURI() async throws -> String {
-        let role = "custode_\(UInt32.random(in: 0 ... .max))"
-        _ = try await database.sql("create role \(role) login password 'secret'")
-        try await Command.succeed(
-            Checkout.tool("psql") ?? "psql",
-            [
-                "-X", "-q", "-o", "/dev/null", "-v", "role=\(role)", "-f",
-                Checkout.root + "/policies/database/grants.sql", database.uri,
-            ])
-        var uri = try #require(URLComponents(string: database.uri))
-        uri.user = role
-        uri.password = "secret"
-        return try #require(uri.string)
-    }
-
     /// Expects that something refused leaves no bytes, no row and no temporary file, at once or soon after.
     func expectNothingLeft(
         sourceLocation: SourceLocation = #_sourceLocation, after work: () async throws -> Void

@@ -3,6 +3,11 @@ import Foundation
 import Glibc
 import Testing
 
+extension Tag {
+    /// Takes more than five seconds by its nature.
+    @Tag static var slow: Self
+}
+
 extension Duration {
     static func hours(_ hours: Double) -> Duration { .seconds(hours * 3_600) }
     static func days(_ days: Double) -> Duration { .hours(days * 24) }
