@@ -2,7 +2,7 @@ import CustodeTesting
 import Foundation
 import Testing
 
-@Suite("The sweep: two sightings, far enough apart, of the same object")
+@Suite("The sweep: two sightings, far enough apart, of the same object", .serialized)
 struct SweepRuleTests {
     /// A world with something alive, and one orphan.
     private func world() async throws -> (world: World, orphan: String) {
