@@ -4,7 +4,7 @@ import Testing
 
 @Suite("I9: one leader at a time, and none who overslept", .serialized, .timeLimit(.minutes(5)))
 struct LeaderTests {
-    private static let brief = ["CUSTODE_POLICY_COLLECTION_LEADER_LEASE": "2s"]
+    private static let brief = ["CUSTODE_POLICY_COLLECTION_LEADER_LEASE": "6s"]
 
     /// A world with something alive, and orphans in the order of their keys that go now.
     private func world(_ orphans: Int, settings: [String: String] = [:]) async throws -> (

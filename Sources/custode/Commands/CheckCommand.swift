@@ -2,7 +2,6 @@ import ArgumentParser
 import CustodeCore
 import Foundation
 import Identity
-import NIOPosix
 import PostgresCatalog
 import PostgresClient
 
@@ -30,6 +29,7 @@ struct CheckCommand: AsyncParsableCommand {
         var findings = [Finding(name: "settings", isGood: true, detail: "policy \(settings.policyPath)")]
         findings += await database(parts)
         findings.append(await finding("bucket") { try await self.bucket(parts) })
+        findings.append(await finding("identity") { try await self.identity(parts) })
         findings.append(
             await finding("link keys") { "key \(try parts.keyRing().activeKey) signs (\(settings.linkKeysPath))" })
         findings.append(
@@ -77,18 +77,26 @@ struct CheckCommand: AsyncParsableCommand {
     }
 
     private func bucket(_ parts: Parts) async throws -> String {
-        let threads = NIOThreadPool(numberOfThreads: 1)
-        threads.start()
-        let result: Result<Void, any Error>
-        do {
-            try await parts.store(threads).probe()
-            result = .success(())
-        } catch {
-            result = .failure(error)
-        }
-        try await threads.shutdownGracefully()
-        try result.get()
+        try await parts.withBucket { store, _ in try await store.probe() }
         return "takes writes"
+    }
+
+    /// Whether bucket and database belong together, without which nothing is collected.
+    private func identity(_ parts: Parts) async throws -> String {
+        let pool = try parts.collectionPool()
+        let fault = try await parts.withBucket { store, _ -> String? in
+            let mark = parts.bucketMark(store)
+            let world = try await parts.collection(pool).circumstances()
+            let ours = StorageIdentity(
+                uuid: world.uuid, environment: parts.settings.environment, systemID: world.systemID)
+            let found = try await mark.read()?.identity
+            // The first serve marks it.
+            if found == nil, try await mark.isBucketEmpty() { return nil }
+            return ours.mismatch(with: found)
+        }
+        await pool.close()
+        if let fault { throw CommandFailure(description: fault) }
+        return "bucket and database belong together"
     }
 
     private func finding(_ name: String, _ probe: () async throws -> String) async -> Finding {
@@ -105,6 +113,7 @@ struct CheckCommand: AsyncParsableCommand {
             "\(error.message.trimmingCharacters(in: .whitespacesAndNewlines)); check CUSTODE_DATABASE_URL"
         case BlobStoreError.unavailable(let text): "\(text); check CUSTODE_BUCKET and its permissions"
         case BlobStoreError.noRoom: "the bucket's disk is full"
+        case let held as BrakeHeld: held.sentence
         default: String(describing: error)
         }
     }

@@ -72,11 +72,15 @@ struct BucketMark: IdentityMarker {
             found = nil
         }
         if !adopt {
-            let scope = ListingScope(excluding: [TrashPlace.root, ".custode/"])
-            let isUnmarkedAndEmpty = found == nil ? try await store.list(scope).next() == nil : false
+            let isUnmarkedAndEmpty = found == nil ? try await isBucketEmpty() : false
             guard isUnmarkedAndEmpty else { return .refused(ours.mismatch(with: found) ?? "") }
         }
         try await set(ours)
         return .marked
+    }
+
+    /// Whether the bucket holds nothing but what is collection's own.
+    func isBucketEmpty() async throws -> Bool {
+        try await store.list(ListingScope(excluding: [TrashPlace.root, ".custode/"])).next() == nil
     }
 }
