@@ -3,102 +3,164 @@ import Foundation
 import Testing
 import Yams
 
-@Suite("Units of systemd, and the CronJob beside them")
+@Suite("The units of systemd and the job of Kubernetes")
 struct UnitFilesTests {
-    private static let folder = Checkout.script("systemd")
-    private static let units = [
-        "custode.service", "custode-gc.service", "custode-gc.timer", "custode-scrub.service", "custode-scrub.timer",
-    ]
-
-    private static func text(_ name: String) throws -> String {
-        try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
-    }
-
-    /// What `systemd-analyze verify` says of the units, installed with a binary that is there.
-    private static func verify(_ change: (String) -> String = { $0 }) async throws -> Command.Outcome {
-        let installed = try TestFolder()
-        defer { installed.remove() }
+    /// What systemd says about all units together, once an edit was made to one; they find the binary where it was built.
+    private static func verify(
+        editing name: String? = nil, _ edit: (String) -> String = { $0 }
+    ) async throws -> Command.Outcome {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let units = UnitFile.services + UnitFile.timers
         for unit in units {
-            let text = try change(text(unit).replacing("/usr/local/bin/custode", with: Checkout.binary))
-            try text.write(toFile: "\(installed.path)/\(unit)", atomically: true, encoding: .utf8)
+            let text = try UnitFile(unit).text
+            let built = text.replacing("=" + UnitFile.installedBinary, with: "=" + Checkout.binary)
+            try (unit == name ? edit(built) : built)
+                .write(toFile: folder.path + "/" + unit, atomically: true, encoding: .utf8)
         }
-        let tool = try #require(Checkout.tool("systemd-analyze"))
-        return try await Command.run(tool, ["verify"] + units.map { "\(installed.path)/\($0)" })
+        let analyze = try #require(Checkout.tool("systemd-analyze"))
+        return try await Command.run(analyze, ["verify", "--man=no"] + units.map { folder.path + "/" + $0 })
     }
 
-    @Test("systemd finds nothing to say against the units")
-    func verified() async throws {
+    @Test("systemd finds no fault in any unit")
+    func sound() async throws {
         let outcome = try await Self.verify()
-        let said = outcome.errors.split(separator: "\n").filter { $0.contains("custode") }
-        #expect(outcome.status == 0 && said.isEmpty, "\(outcome.errors)")
-        let broken = try await Self.verify { $0.replacing("Type=oneshot", with: "Type=twice") }
-        #expect(broken.errors.contains("custode-gc.service"), "a fault is told: \(broken.errors)")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(!outcome.errors.contains("custode"), "\(outcome.errors)")
+        let known = UnitFile.services + UnitFile.timers + [UnitFile.cronJob]
+        #expect(TestFolder.files(below: UnitFile.folder).keys.sorted() == known.sorted())
     }
 
-    @Test("collection runs at 03:00, spread at random, and a night that was missed is made up for")
-    func timer() async throws {
-        let timer = try Self.text("custode-gc.timer")
-        for line in ["OnCalendar=*-*-* 03:00:00", "Persistent=true"] {
-            #expect(timer.contains("\n\(line)\n"), "\(line)")
+    @Test(
+        "a fault in a unit would be found",
+        arguments: [
+            ("custode.service", "NoNewPrivileges=", "NoNewPriviledges="),
+            ("custode-gc.service", "=" + Checkout.binary, "=" + "/nowhere/custode"),
+            ("custode-scrub.service", "@system-service", "@system-servant"),
+            ("custode-gc.timer", "03:00:00", "25:00:00"),
+        ])
+    func unsound(unit: String, right: String, wrong: String) async throws {
+        let outcome = try await Self.verify(editing: unit) { $0.replacing(right, with: wrong) }
+        #expect(outcome.errors.contains(unit), "\(outcome.errors)")
+    }
+
+    @Test(
+        "the verb and every option that a unit or the job gives the binary are the binary's",
+        arguments: UnitFile.services + [UnitFile.cronJob])
+    func knownOptions(name: String) async throws {
+        let words = try Self.commandLine(name)
+        #expect(words.first == UnitFile.installedBinary)
+        let verb = try #require(words.dropFirst().first)
+        let help = try await Command.run(Checkout.binary, [verb, "--help"]).output
+        // Asked for help with a verb that is none, it explains itself and exits 0.
+        let isVerb = help.contains("USAGE: custode \(verb) ")
+        #expect(isVerb, "there is no verb \(verb)")
+        let listed = Set(help.matches(of: /--[a-z][a-z0-9-]*/).map { String($0.output) })
+        for option in words.dropFirst(2) where option.hasPrefix("--") {
+            #expect(listed.contains(option), "\(verb) \(option)")
         }
-        #expect(timer.contains(/\nRandomizedDelaySec=\d+min\n/))
-        let tool = try #require(Checkout.tool("systemd-analyze"))
-        let calendar = try await Command.succeed(tool, ["calendar", "*-*-* 03:00:00"])
-        #expect(calendar.contains("03:00:00"))
     }
 
-    @Test("a held brake fails the unit and the Job, and is not tried again")
-    func brakesShow() throws {
-        let service = try Self.text("custode-gc.service")
-        #expect(!service.contains(/\n(SuccessExitStatus|Restart)=/))
-        let job = try Self.cronJob()
-        #expect(job["backoffLimit"] as? Int == 0)
-        let pod = try #require((job["template"] as? [String: Any])?["spec"] as? [String: Any])
-        #expect(pod["restartPolicy"] as? String == "Never")
+    @Test("every setting of the job is one of the binary's")
+    func knownSettings() async throws {
+        let help = try await Command.succeed(Checkout.binary, ["check", "--help"])
+        for variable in try Self.container()["env"] as? [[String: Any]] ?? [] {
+            let name = try #require(variable["name"] as? String)
+            #expect(help.contains("(\(name))"), "\(name)")
+        }
     }
 
-    @Test("the CronJob runs at 03:00 UTC, never two at once, and without rights that it does not need")
+    @Test(
+        "collection is due at three, spread over a quarter of an hour, and made up for after a night off")
+    func nightly() async throws {
+        let timer = try UnitFile("custode-gc.timer")
+        #expect(timer["Persistent"] == "true")
+        #expect(timer["RandomizedDelaySec"] == "15min")
+        let analyze = try #require(Checkout.tool("systemd-analyze"))
+        let due = try await Command.succeed(analyze, ["calendar", try #require(timer["OnCalendar"])])
+        #expect(due.contains("*-*-* 03:00:00\n"), "\(due)")
+        #expect(due.contains("Next elapse") && !due.contains("Next elapse: never"), "\(due)")
+        for name in UnitFile.timers { #expect(try UnitFile(name)["WantedBy"] == "timers.target") }
+    }
+
+    @Test("a brake that held makes the unit fail, once, and the unit says how to hear of it")
+    func brake() throws {
+        let unit = try UnitFile("custode-gc.service")
+        #expect(unit["Type"] == "oneshot")
+        for key in ["SuccessExitStatus", "Restart", "RestartForceExitStatus"] { #expect(!unit.has(key), "\(key)") }
+        #expect(unit["ExecStart"]?.hasPrefix("/") == true, "a dash would hide the exit status")
+        #expect(unit.text.contains("\n#   OnFailure="))
+    }
+
+    @Test("the service may drain for its 30 s before it is killed")
+    func drain() async throws {
+        let limit = try #require(try UnitFile("custode.service")["TimeoutStopSec"])
+        let seconds = try #require(limit.wholeMatch(of: /(\d+)s/)?.1)
+        #expect(try #require(Int(seconds)) > 30)
+    }
+
+    @Test("the job runs at three, never twice at once, and does not try a held brake again")
     func cronJob() throws {
-        let whole = try #require(try Yams.load(yaml: Self.text("custode-gc.cronjob.yaml")) as? [String: Any])
-        #expect(whole["kind"] as? String == "CronJob" && whole["apiVersion"] as? String == "batch/v1")
-        let spec = try #require(whole["spec"] as? [String: Any])
-        #expect(spec["schedule"] as? String == "0 3 * * *" && spec["timeZone"] as? String == "Etc/UTC")
+        let job = try Self.job()
+        #expect(job["apiVersion"] as? String == "batch/v1")
+        #expect(job["kind"] as? String == "CronJob")
+        let spec = try #require(job["spec"] as? [String: Any])
+        #expect(spec["schedule"] as? String == "0 3 * * *")
+        #expect(spec["timeZone"] as? String == "Etc/UTC")
         #expect(spec["concurrencyPolicy"] as? String == "Forbid")
+        #expect(try #require(spec["startingDeadlineSeconds"] as? Int) > 0)
+        let template = try #require((spec["jobTemplate"] as? [String: Any])?["spec"] as? [String: Any])
+        #expect(template["backoffLimit"] as? Int == 0)
+        #expect(try Self.pod()["restartPolicy"] as? String == "Never")
+    }
+
+    @Test("the job's container has the collector's settings, a place to write, and no more rights than that takes")
+    func confined() throws {
+        let pod = try Self.pod()
+        // Variables made of a Service called custode would stop the start, as any unknown CUSTODE_… does.
+        #expect(pod["enableServiceLinks"] as? Bool == false)
+        #expect((pod["securityContext"] as? [String: Any])?["runAsNonRoot"] as? Bool == true)
         let container = try Self.container()
         let security = try #require(container["securityContext"] as? [String: Any])
         #expect(security["readOnlyRootFilesystem"] as? Bool == true)
         #expect(security["allowPrivilegeEscalation"] as? Bool == false)
-    }
-
-    @Test("every command and option that units and CronJob name is one that the program has")
-    func commands() async throws {
-        var lines = try Self.units.flatMap { try Self.text($0).split(separator: "\n") }
-            .filter { $0.hasPrefix("ExecStart=") }.map { $0.split(separator: " ").dropFirst().map(String.init) }
-        lines.append(try #require(try Self.container()["args"] as? [String]))
-        #expect(lines.count == 4)
-        for words in lines {
-            let help = try await Command.run(Checkout.binary, [words[0], "--help"])
-            #expect(help.status == 0, "\(words)")
-            for option in words where option.hasPrefix("--") { #expect(help.output.contains(option), "\(words)") }
+        let limits = (container["resources"] as? [String: Any])?["limits"] as? [String: Any]
+        #expect(limits?["memory"] as? String == "256Mi")
+        var settings: [String: [String: Any]] = [:]
+        for variable in container["env"] as? [[String: Any]] ?? [] {
+            settings[try #require(variable["name"] as? String)] = variable
         }
+        #expect(settings["CUSTODE_BUCKET"] != nil && settings["CUSTODE_ENVIRONMENT"] != nil)
+        let database = try #require(settings["CUSTODE_DATABASE_URL"]?["valueFrom"] as? [String: Any])
+        #expect(database["secretKeyRef"] != nil)
+        let state = try #require(settings["CUSTODE_STATE_DIR"]?["value"] as? String)
+        let mount = (container["volumeMounts"] as? [[String: Any]] ?? []).first { $0["mountPath"] as? String == state }
+        let volumes = pod["volumes"] as? [[String: Any]] ?? []
+        let volume = try #require(volumes.first { $0["name"] as? String == mount?["name"] as? String })
+        #expect(volume["emptyDir"] != nil)
     }
 
-    @Test("every setting that the CronJob gives is one that the program knows")
-    func settings() async throws {
-        let names = try #require(try Self.container()["env"] as? [[String: Any]]).compactMap { $0["name"] as? String }
-        #expect(names.contains("CUSTODE_ENVIRONMENT"))
-        let world = try await World.prepare()
-        for name in names { #expect(name == "CUSTODE_ENVIRONMENT" || world.service.settings[name] != nil, "\(name)") }
+    private static func commandLine(_ name: String) throws -> [String] {
+        guard name == UnitFile.cronJob else {
+            return try #require(try UnitFile(name)["ExecStart"]).split(separator: " ").map(String.init)
+        }
+        let container = try container()
+        return (container["command"] as? [String] ?? []) + (container["args"] as? [String] ?? [])
     }
 
-    private static func cronJob() throws -> [String: Any] {
-        let whole = try #require(try Yams.load(yaml: text("custode-gc.cronjob.yaml")) as? [String: Any])
-        let template = try #require((whole["spec"] as? [String: Any])?["jobTemplate"] as? [String: Any])
-        return try #require(template["spec"] as? [String: Any])
+    private static func job() throws -> [String: Any] {
+        try #require(try Yams.load(yaml: try UnitFile(UnitFile.cronJob).text) as? [String: Any])
+    }
+
+    private static func pod() throws -> [String: Any] {
+        let spec = try job()["spec"] as? [String: Any]
+        let template = (spec?["jobTemplate"] as? [String: Any])?["spec"] as? [String: Any]
+        return try #require((template?["template"] as? [String: Any])?["spec"] as? [String: Any])
     }
 
     private static func container() throws -> [String: Any] {
-        let pod = try #require((cronJob()["template"] as? [String: Any])?["spec"] as? [String: Any])
-        return try #require((pod["containers"] as? [[String: Any]])?.first)
+        let all = try #require(try pod()["containers"] as? [[String: Any]])
+        #expect(all.count == 1)
+        return try #require(all.first)
     }
 }
