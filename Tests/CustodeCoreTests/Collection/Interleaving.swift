@@ -151,8 +151,12 @@ struct Interleaving {
             let (job, triggers, whole) = (
                 "j\(generator.next() % 6)", generator.next() % 3 != 0, generator.next() % 2 == 0
             )
+            let returns = generator.next() % 4 == 0
             let step: Void? = try? await model.step("delete") { state in
-                if whole {
+                if returns {
+                    // As a restored database has it: rows are back that were gone, of bytes that are still in place.
+                    state.referAgain(job)
+                } else if whole {
                     state.deleteJob(job, triggers: triggers)
                 } else if let reference = state.references.keys.filter({ $0.job == job })
                     .min(by: { $0.object < $1.object })

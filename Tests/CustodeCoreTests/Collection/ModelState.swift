@@ -142,4 +142,23 @@ struct ModelState {
             unrefer(reference, triggers: triggers)
         }
     }
+
+    /// Rows of a job and of one object of it are there again, by another hand than ours.
+    ///
+    /// Such a hand takes no lock of ours: what it refers to in the very moment between the last look and the move lies
+    /// in quarantine then, is told as missing, and is not purged. That moment is left out here.
+    mutating func referAgain(_ job: String) {
+        let candidates = acknowledged.keys.sorted().compactMap { ObjectKey(parsing: $0) }
+            .filter {
+                $0.job.text == job && !isReferenced($0.text) && bucket[$0.text]?.content == acknowledged[$0.text]
+            }
+        guard let key = candidates.first,
+            item(where: { $0.key == key && $0.state == .quarantining }) == nil
+        else { return }
+        let reference = Reference(job: job, object: key.object.text)
+        guard references[reference] == nil else { return }
+        jobs[job] = key.user.text
+        references[reference] = key.text
+        objects[key.text] = acknowledged[key.text]
+    }
 }
