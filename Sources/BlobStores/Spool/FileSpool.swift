@@ -11,6 +11,7 @@ public final class FileSpool: ListingSpool {
     static let bufferSize = 256 * 1_024
 
     let descriptor: Int32
+    private let directory: String
     let threads: NIOThreadPool
     private let buffered = Mutex<[UInt8]>([])
 
@@ -19,13 +20,20 @@ public final class FileSpool: ListingSpool {
     /// - Parameters:
     ///   - directory: Where the file lies; it must exist.
     ///   - threads: Where system calls are made.
-    /// - Throws: ``BlobStoreError/unavailable(_:)``, ``BlobStoreError/noRoom``.
+    /// - Throws: ``BlobStoreError/unavailable(_:)``, as all of its calls, whatever the reason: it is not the bucket's.
     public init(directory: String, threads: NIOThreadPool) throws(BlobStoreError) {
         let file = open(directory, O_RDWR | O_CLOEXEC | custode_o_tmpfile, 0o600)
-        guard file >= 0 else { throw .system("make a temporary file in \(directory)") }
+        guard file >= 0 else { throw Self.failure("make a temporary file", directory) }
         descriptor = file
+        self.directory = directory
         self.threads = threads
     }
+
+    private static func failure(_ what: String, _ directory: String) -> BlobStoreError {
+        .unavailable("cannot \(what) in the state directory \(directory): \(String(cString: strerror(errno)))")
+    }
+
+    func failure(_ what: String) -> BlobStoreError { Self.failure(what, directory) }
 
     deinit { _ = close(descriptor) }
 
@@ -42,7 +50,7 @@ public final class FileSpool: ListingSpool {
     public func read() async throws(BlobStoreError) -> any BlobListing {
         try await flush()
         let size = lseek(descriptor, 0, SEEK_END)
-        guard size >= 0 else { throw .system("read a temporary file") }
+        guard size >= 0 else { throw failure("read a temporary file") }
         return SpoolReader(self, size: Int64(size))
     }
 
@@ -58,14 +66,14 @@ public final class FileSpool: ListingSpool {
     }
 
     private func write(_ bytes: [UInt8]) -> BlobStoreError? {
-        guard lseek(descriptor, 0, SEEK_END) >= 0 else { return .system("write a temporary file") }
+        guard lseek(descriptor, 0, SEEK_END) >= 0 else { return failure("write a temporary file") }
         return bytes.withUnsafeBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 if count < 0 {
                     if errno == EINTR { continue }
-                    return .system("write a temporary file")
+                    return failure("write a temporary file")
                 }
                 rest = rest.dropFirst(count)
             }
