@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <linux/fs.h>
 #include <malloc.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,25 +25,32 @@ static inline int custode_openat2(int directory, const char *path, int flags, un
     return descriptor < 0 ? -errno : (int)descriptor;
 }
 
+/* getdents64(2): many entries of a directory at once. Returns how many bytes of them, or -errno. */
+static inline long custode_getdents(int directory, void *space, unsigned long size) {
+    long count = syscall(SYS_getdents64, directory, space, size);
+    return count < 0 ? -errno : count;
+}
+
+/* renameat2(2) that never replaces what is there. Returns 0, or -errno. */
+static inline int custode_rename(int from_directory, const char *from, int to_directory, const char *to) {
+    return syscall(SYS_renameat2, from_directory, from, to_directory, to, RENAME_NOREPLACE) == 0 ? 0 : -errno;
+}
+
+/* syncfs(2): all of the file system that a descriptor belongs to. Returns 0, or -errno. */
+static inline int custode_syncfs(int descriptor) {
+    return syscall(SYS_syncfs, descriptor) == 0 ? 0 : -errno;
+}
+
 static const int custode_o_tmpfile = O_TMPFILE;
+static const int custode_o_path = O_PATH;
+static const int custode_at_empty_path = AT_EMPTY_PATH;
+/* For utimensat(2): the time it is, and a time that stays. */
+static const long custode_utime_now = UTIME_NOW;
+static const long custode_utime_omit = UTIME_OMIT;
 static const unsigned long long custode_resolve_beneath =
     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 /* RESOLVE_CACHED, which Debian 12's headers may lack. */
 static const unsigned long long custode_resolve_cached = 0x20;
-
-/* getdents64(2): fills the buffer with records of names, returns how many bytes, 0 at the end, or -errno. */
-static inline long custode_getdents(int directory, void *buffer, unsigned long size) {
-    long count = syscall(SYS_getdents64, directory, buffer, size);
-    return count < 0 ? -errno : count;
-}
-
-/* renameat2(2) that replaces nothing. Returns 0 or -errno. */
-static inline int custode_rename_new(int from, const char *name, int to, const char *new_name) {
-    return syscall(SYS_renameat2, from, name, to, new_name, 1 /* RENAME_NOREPLACE */) < 0 ? -errno : 0;
-}
-
-/* syncfs(2) of the file system that holds the descriptor. Returns 0 or -errno. */
-static inline int custode_sync_file_system(int descriptor) { return syncfs(descriptor) < 0 ? -errno : 0; }
 
 /* Settings of glibc's allocator (mallopt(3)), whose names Swift's Glibc module does not carry. */
 static inline void custode_mmap_threshold(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }

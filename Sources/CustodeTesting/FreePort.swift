@@ -1,11 +1,16 @@
 import Glibc
+import Synchronization
 
 /// Ports of 127.0.0.1 that nobody listens on.
 public enum FreePort {
-    /// A port that could be bound just now, outside the range the kernel gives to outgoing connections.
+    /// Ports that were given out and may not be bound yet: of a hundred services two would meet every other time.
+    private static let given = Mutex<Set<UInt16>>([])
+
+    /// A port that could be bound just now and was not given out before, outside the range the kernel gives to outgoing connections.
     public static func pick() throws -> UInt16 {
         for _ in 0..<1_000 {
             let port = UInt16.random(in: 15_000..<32_000)
+            guard given.withLock({ $0.insert(port).inserted }) else { continue }
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
             guard descriptor >= 0 else { throw HarnessError.system("socket", errno) }
             defer { close(descriptor) }

@@ -1,4 +1,3 @@
-import BlobStores
 import CustodeCore
 import CustodeTesting
 import Foundation
@@ -6,6 +5,8 @@ import Glibc
 import NIOCore
 import NIOPosix
 import Testing
+
+@testable import BlobStores
 
 /// A store in a folder of its own.
 struct TestBucket {
@@ -15,6 +16,12 @@ struct TestBucket {
     init() throws {
         folder = try TestFolder()
         store = try DirectoryStore(path: folder.path, threads: .singleton)
+    }
+
+    /// A store some of whose system calls are not the kernel's.
+    init(calls: FileSystemCalls, window: Int = NameWindow.usualSize) throws {
+        folder = try TestFolder()
+        store = try DirectoryStore(path: folder.path, threads: .singleton, calls: calls, window: window)
     }
 
     /// Every file below the root, by path.
@@ -75,4 +82,12 @@ extension OpenBlob {
         for try await piece in read(range) { bytes += piece.readableBytesView }
         return bytes
     }
+}
+
+extension CollectableStore {
+    /// Moves whatever time it takes.
+    func move(_ moves: [BlobMove]) async -> [BlobMove.Outcome] { await move(moves, while: { true }) }
+
+    /// Removes whatever time it takes.
+    func remove(_ keys: [String]) async -> [BlobStoreError?] { await remove(keys, while: { true }) }
 }

@@ -5,6 +5,8 @@ internal import Glibc
 enum Beneath {
     /// The flag for a file without a name (`O_TMPFILE`).
     static var unnamed: Int32 { custode_o_tmpfile }
+    /// The flag for a descriptor that only stands for a place (`O_PATH`): nothing is opened for reading.
+    static var place: Int32 { custode_o_path }
 
     /// Opens a path beneath a directory.
     ///
@@ -20,5 +22,10 @@ enum Beneath {
             let descriptor = custode_openat2(directory, path, flags, mode, resolve)
             if descriptor != -EINTR { return descriptor }
         }
+    }
+
+    /// Whether an error number says that nothing can be by that name, rather than that it cannot be told.
+    static func meansAbsent(_ code: Int32) -> Bool {
+        [ENOENT, ENOTDIR, ELOOP, EXDEV, ENAMETOOLONG, EINVAL, ENXIO].contains(code)
     }
 }

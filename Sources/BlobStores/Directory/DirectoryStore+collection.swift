@@ -1,126 +1,105 @@
-internal import CLinux
 public import CustodeCore
 internal import Glibc
+internal import NIOPosix
 
 extension DirectoryStore: CollectableStore {
-    private static let markerFolder = ".custode"
-    private static let markerName = "identity.json"
-    private static let largestMarker = 64 * 1_024
+    /// What removal is confined to.
+    private static let trash = ".trash/"
 
-    /// Lists objects in the order of their keys' bytes.
-    public func list(_ scope: ListingScope) -> any BlobListing { DirectoryListing(self, scope) }
+    /// Lists the regular files below a prefix, in the order of their keys' bytes.
+    ///
+    /// A symbolic link is neither told nor followed. Memory is bounded, however many names a directory holds.
+    public func list(_ scope: ListingScope) -> any BlobListing {
+        DirectoryListing(store: self, scope: scope)
+    }
 
-    /// What is known of objects now.
+    /// What is known of objects now, in the order of the keys; `nil` where there is none.
     public func facts(of keys: [String]) async throws(BlobStoreError) -> [BlobFacts?] {
-        guard !keys.isEmpty else { return [] }
-        return try await threads.perform { () throws(BlobStoreError) in
+        try await threads.perform { () throws(BlobStoreError) in
             var facts: [BlobFacts?] = []
             facts.reserveCapacity(keys.count)
-            for key in keys { facts.append(try DirectoryMover.facts(of: key, in: self.root)) }
+            for key in keys { facts.append(try self.facts(of: key)) }
             return facts
         }
     }
 
-    /// Moves objects, each only if it is still what was expected.
+    /// Moves objects by renaming them, each only if it is still what was expected, and never over another.
     ///
-    /// One sync of the file system makes a whole batch durable.
+    /// The file system is synced once for all of them; if that fails, none is told as moved.
     public func move(
         _ moves: [BlobMove], while mayGoOn: @escaping @Sendable () -> Bool
     ) async -> [BlobMove.Outcome] {
-        guard !moves.isEmpty else { return [] }
         do throws(BlobStoreError) {
-            return try await threads.perform { () throws(BlobStoreError) in
-                var mover = DirectoryMover(root: self.root)
-                let outcomes = moves.map { mayGoOn() ? mover.move($0) : .failed(.cancelled) }
-                guard outcomes.contains(.moved) else { return outcomes }
-                let code = custode_sync_file_system(self.root)
-                guard code != 0 else { return outcomes }
-                let failure = BlobStoreError.system("sync the bucket", -code)
-                return outcomes.map { $0 == .moved ? .failed(failure) : $0 }
-            }
+            return try await threads.perform { () throws(BlobStoreError) in self.moveNow(moves, mayGoOn) }
         } catch {
             return moves.map { _ in .failed(error) }
         }
     }
 
-    /// Removes objects from quarantine for good; no others are ever removed.
+    /// Removes objects below `.trash/` for good, and the folders there that they leave empty.
+    ///
+    /// It is not synced: what a power cut brings back is removed again.
     public func remove(
         _ keys: [String], while mayGoOn: @escaping @Sendable () -> Bool
     ) async -> [BlobStoreError?] {
-        guard !keys.isEmpty else { return [] }
         do throws(BlobStoreError) {
             return try await threads.perform { () throws(BlobStoreError) in
-                keys.map { mayGoOn() ? self.removeNow($0) : .cancelled }
+                var folders = EmptyFolders.ofTrash
+                let failures = keys.map { mayGoOn() ? self.remove($0, &folders) : .cancelled }
+                folders.remove(beneath: self.root)
+                return failures
             }
         } catch {
             return keys.map { _ in error }
         }
     }
 
-    private func removeNow(_ key: String) -> BlobStoreError? {
+    /// What time the file system gives to a file that is made now.
+    public func clock() async throws(BlobStoreError) -> Timestamp {
+        try await threads.perform { () throws(BlobStoreError) in
+            try Descriptor(try self.unnamedFile()).status().modified
+        }
+    }
+
+    private func facts(of key: String) throws(BlobStoreError) -> BlobFacts? {
+        guard let file = try Descriptor.place(key, in: root) else { return nil }
+        let facts = try file.status()
+        return facts.isRegular ? facts.blobFacts : nil
+    }
+
+    private func moveNow(_ moves: [BlobMove], _ mayGoOn: () -> Bool) -> [BlobMove.Outcome] {
+        var folders = EmptyFolders.ofJobs
+        let outcomes = moves.map { move -> BlobMove.Outcome in
+            guard mayGoOn() else { return .failed(.cancelled) }
+            guard let from = BucketPath(move.from), let to = BucketPath(move.to) else {
+                return .failed(.unavailable("cannot move an object whose key is no plain path"))
+            }
+            let outcome = DirectoryMove(root: root, calls: calls, move: move, from: from, to: to).run()
+            // Of a move that was interrupted the folders may be left to do.
+            if outcome == .moved, move.prunesFolders { folders.note(from.folder) }
+            return outcome
+        }
+        folders.remove(beneath: root)
+        guard outcomes.contains(where: { $0 != .absent }) else { return outcomes }
+        let code = calls.syncAll(root)
+        guard code != 0 else { return outcomes }
+        return outcomes.map { $0 == .moved ? .failed(.system("make moves durable", -code)) : $0 }
+    }
+
+    private func remove(_ key: String, _ folders: inout EmptyFolders) -> BlobStoreError? {
+        guard key.utf8.starts(with: Self.trash.utf8), let path = BucketPath(key) else {
+            return .unavailable("only what lies in \(Self.trash) is removed for good")
+        }
         do throws(BlobStoreError) {
-            guard key.hasPrefix(TrashPlace.root) else { throw .unavailable("only what is in quarantine is removed") }
-            let (folder, name) = try DirectoryMover.split(key)
-            let parent = Beneath.open(folder, in: root, flags: O_RDONLY | O_DIRECTORY)
-            if parent == -ENOENT { return nil }
-            guard parent >= 0 else { throw .system("open a directory of the bucket", -parent) }
-            let code = unlinkat(parent, name, 0) == 0 ? 0 : errno
-            _ = close(parent)
-            guard code == 0 || code == ENOENT else { throw .system("remove an object", code) }
-            DirectoryMover.prune(key.split(separator: "/").dropLast(), downTo: 2, in: root)
+            // Of a removal that was interrupted the folders may be left to do.
+            folders.note(path.folder)
+            guard let folder = try Descriptor.place(path.folder, in: root, flags: O_DIRECTORY) else { return nil }
+            guard unlinkat(folder.number, path.name, 0) == 0 || errno == ENOENT else {
+                throw .system("remove an object")
+            }
             return nil
         } catch {
             return error
-        }
-    }
-
-    /// What time it is for the file system.
-    public func clock() async throws(BlobStoreError) -> Timestamp {
-        try await threads.perform { () throws(BlobStoreError) in
-            let file = try self.unnamedFile()
-            defer { _ = close(file) }
-            var facts = stat()
-            guard fstat(file, &facts) == 0 else { throw .system("ask the bucket for the time") }
-            return BlobFacts(facts).modified
-        }
-    }
-
-    /// The small file that tells whose bucket this is.
-    public func marker() async throws(BlobStoreError) -> [UInt8]? {
-        try await threads.perform { () throws(BlobStoreError) in
-            let name = "\(Self.markerFolder)/\(Self.markerName)"
-            let file = Beneath.open(name, in: self.root, flags: O_RDONLY | O_NONBLOCK)
-            if file == -ENOENT { return nil }
-            // A link in its place, or a folder, is there and no marker: as empty as one.
-            if file == -ELOOP { return [] }
-            guard file >= 0 else { throw .system("open the bucket's marker", -file) }
-            defer { _ = close(file) }
-            var facts = stat()
-            guard fstat(file, &facts) == 0 else { throw .system("look at the bucket's marker") }
-            guard facts.st_mode & S_IFMT == S_IFREG else { return [] }
-            var bytes = [UInt8](repeating: 0, count: Self.largestMarker)
-            let count = pread(file, &bytes, bytes.count, 0)
-            guard count >= 0 else { throw .system("read the bucket's marker") }
-            return Array(bytes[..<count])
-        }
-    }
-
-    /// Writes the small file that tells whose bucket this is.
-    public func setMarker(_ bytes: [UInt8]) async throws(BlobStoreError) {
-        try await threads.perform { () throws(BlobStoreError) in
-            guard mkdirat(self.root, Self.markerFolder, 0o750) == 0 || errno == EEXIST else {
-                throw .system("make a directory in the bucket")
-            }
-            let folder = Beneath.open(Self.markerFolder, in: self.root, flags: O_RDONLY | O_DIRECTORY)
-            guard folder >= 0 else { throw .system("open a directory of the bucket", -folder) }
-            defer { _ = close(folder) }
-            let temporary = "\(Self.markerName).\(getpid()).tmp"
-            let file = Beneath.open(temporary, in: folder, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o640)
-            guard file >= 0 else { throw .system("write the bucket's marker", -file) }
-            defer { _ = close(file) }
-            guard write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0,
-                renameat(folder, temporary, folder, Self.markerName) == 0, fsync(folder) == 0, fsync(self.root) == 0
-            else { throw .system("write the bucket's marker") }
         }
     }
 }

@@ -1,4 +1,3 @@
-internal import CLinux
 public import CustodeCore
 internal import Glibc
 public import NIOPosix
@@ -13,17 +12,31 @@ public final class DirectoryStore: BlobStore {
     let path: String
     let threads: NIOThreadPool
     let directories: DurableDirectories
+    let calls: FileSystemCalls
+    let window: Int
 
     /// Opens the directory, which must exist.
     ///
     /// - Parameter threads: Where system calls that may wait for a disk are made.
     /// - Throws: ``BlobStoreError/unavailable(_:)`` if it cannot be opened.
-    public init(path: String, threads: NIOThreadPool) throws(BlobStoreError) {
+    public convenience init(path: String, threads: NIOThreadPool) throws(BlobStoreError) {
+        try self.init(path: path, threads: threads, calls: .system)
+    }
+
+    /// Opens the directory.
+    ///
+    /// - Parameter calls: The system calls that tests let fail.
+    /// - Parameter window: How many bytes of names of one directory a listing keeps.
+    init(
+        path: String, threads: NIOThreadPool, calls: FileSystemCalls, window: Int = NameWindow.usualSize
+    ) throws(BlobStoreError) {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system("open the bucket directory \(path)") }
         root = descriptor
         self.path = path
         self.threads = threads
+        self.calls = calls
+        self.window = window
         directories = DurableDirectories(root: descriptor)
     }
 
@@ -74,7 +87,7 @@ public final class DirectoryStore: BlobStore {
         if descriptor < 0 {
             switch -descriptor {
             case EAGAIN where onlyIfCached: return nil
-            case ENOENT, ENOTDIR, ELOOP, EXDEV, ENAMETOOLONG, EINVAL, ENXIO: throw .absent
+            case let code where Beneath.meansAbsent(code): throw .absent
             default: throw .system("open an object", -descriptor)
             }
         }

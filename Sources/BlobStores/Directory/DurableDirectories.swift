@@ -6,8 +6,9 @@ internal import Synchronization
 ///
 /// A new directory is durable once its parent has been synced. Another upload may have made it a moment
 /// ago without having come that far, so existence alone proves nothing: every process syncs each parent
-/// itself, once. Whoever removes directories of a bucket must not do so while a service runs on it: what one
-/// process removes, another may take for durable when a third has made it again.
+/// itself, once. What one process removes, another may take for durable when a third has made it again. Hence
+/// of directories in which something may be published only those of jobs that no longer exist are removed:
+/// nothing is acknowledged there any more. Trash is not published into, and whoever moves objects syncs it all.
 final class DurableDirectories: Sendable {
     private static let remembered = 65_536
 

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Cryptography
 internal import CustodeCore
 internal import Glibc

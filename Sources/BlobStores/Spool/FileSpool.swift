@@ -1,93 +1,77 @@
-internal import CLinux
 public import CustodeCore
-internal import Glibc
 public import NIOPosix
 internal import Synchronization
 
-/// A spool in a file without a name, which goes with its descriptor however the process ends.
+/// A spool that is an unnamed file, which goes with it, and with a crash.
 ///
-/// Each entry is one record: the lengths of key and tag (4 bytes each), size and time (8 bytes each), key, tag.
+/// It is told in order what to take: one call at a time appends.
 public final class FileSpool: ListingSpool {
-    static let bufferSize = 256 * 1_024
+    /// How many bytes are gathered before they are written.
+    private static let bufferSize = 256 * 1_024
 
-    let descriptor: Int32
-    private let directory: String
-    let threads: NIOThreadPool
-    private let buffered = Mutex<[UInt8]>([])
+    private struct State {
+        var buffer: [UInt8] = []
+        /// How many bytes were written, or are on their way to the file.
+        var written = 0
+        var count = 0
+        var isSealed = false
+        var failure: BlobStoreError?
+    }
 
-    /// Makes an empty spool.
+    private let file: SpoolFile
+    private let threads: NIOThreadPool
+    private let state = Mutex(State())
+
+    /// Makes the file in a directory, which must exist; only this process can read it.
     ///
-    /// - Parameters:
-    ///   - directory: Where the file lies; it must exist.
-    ///   - threads: Where system calls are made.
-    /// - Throws: ``BlobStoreError/unavailable(_:)``, as all of its calls, whatever the reason: it is not the bucket's.
+    /// - Parameter threads: Where it is written and read.
+    /// - Throws: ``BlobStoreError/unavailable(_:)``.
     public init(directory: String, threads: NIOThreadPool) throws(BlobStoreError) {
-        let file = open(directory, O_RDWR | O_CLOEXEC | custode_o_tmpfile, 0o600)
-        guard file >= 0 else { throw Self.failure("make a temporary file", directory) }
-        descriptor = file
-        self.directory = directory
+        file = try SpoolFile(directory: directory)
         self.threads = threads
     }
 
-    private static func failure(_ what: String, _ directory: String) -> BlobStoreError {
-        .unavailable("cannot \(what) in the state directory \(directory): \(String(cString: strerror(errno)))")
-    }
-
-    func failure(_ what: String) -> BlobStoreError { Self.failure(what, directory) }
-
-    deinit { _ = close(descriptor) }
-
-    /// Takes further entries.
+    /// Takes further entries; after a failure it takes none any more.
     public func append(_ blobs: [ListedBlob]) async throws(BlobStoreError) {
-        let isFull = buffered.withLock { bytes in
-            for blob in blobs { Self.encode(blob, &bytes) }
-            return bytes.count >= Self.bufferSize
+        let isSealed = state.withLock { $0.isSealed }
+        guard !isSealed else { throw .unavailable("a spool that is read takes no more entries") }
+        var rest = blobs[...]
+        while !rest.isEmpty {
+            let full = state.withLock { state in
+                while state.buffer.count < Self.bufferSize, let blob = rest.popFirst() {
+                    SpoolRecord.write(blob, to: &state.buffer)
+                    state.count += 1
+                }
+                return state.buffer.count >= Self.bufferSize
+            }
+            if full { try await flush() }
         }
-        if isFull { try await flush() }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
-    /// Reads all entries from the first.
+    /// Reads all entries from the first; none may be added from then on.
     public func read() async throws(BlobStoreError) -> any BlobListing {
+        state.withLock { $0.isSealed = true }
         try await flush()
-        let size = lseek(descriptor, 0, SEEK_END)
-        guard size >= 0 else { throw failure("read a temporary file") }
-        return SpoolReader(self, size: Int64(size))
+        let (count, length) = state.withLock { ($0.count, $0.written) }
+        return SpoolListing(file: file, threads: threads, count: count, length: length)
     }
 
     private func flush() async throws(BlobStoreError) {
-        let bytes = buffered.withLock { bytes in
-            defer { bytes.removeAll(keepingCapacity: true) }
-            return bytes
+        let (bytes, offset, failure) = state.withLock { state in
+            let taken = (state.buffer, state.written, state.failure)
+            state.written += state.buffer.count
+            state.buffer = []
+            state.buffer.reserveCapacity(Self.bufferSize + 1_024)
+            return taken
         }
+        if let failure { throw failure }
         guard !bytes.isEmpty else { return }
-        try await threads.perform { () throws(BlobStoreError) in
-            if let failure = self.write(bytes) { throw failure }
+        do throws(BlobStoreError) {
+            try await threads.perform { () throws(BlobStoreError) in try self.file.write(bytes, at: offset) }
+        } catch {
+            state.withLock { $0.failure = error }
+            throw error
         }
-    }
-
-    private func write(_ bytes: [UInt8]) -> BlobStoreError? {
-        guard lseek(descriptor, 0, SEEK_END) >= 0 else { return failure("write a temporary file") }
-        return bytes.withUnsafeBytes { bytes in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if count < 0 {
-                    if errno == EINTR { continue }
-                    return failure("write a temporary file")
-                }
-                rest = rest.dropFirst(count)
-            }
-            return nil
-        }
-    }
-
-    private static func encode(_ blob: ListedBlob, _ bytes: inout [UInt8]) {
-        let (key, etag) = (blob.key.utf8, blob.facts.etag.utf8)
-        withUnsafeBytes(of: (UInt32(key.count), UInt32(etag.count), blob.facts.size, blob.facts.modified.microseconds))
-        {
-            bytes.append(contentsOf: $0)
-        }
-        bytes.append(contentsOf: key)
-        bytes.append(contentsOf: etag)
     }
 }

@@ -99,9 +99,9 @@ public struct CollectionReport: Sendable, Equatable {
 }
 
 /// A part of all objects, chosen by their keys: the first of 30 is `1/30`.
-public struct Slice: Sendable, Equatable {
+public struct ObjectSlice: Sendable, Equatable {
     /// All of them.
-    public static let all = Slice(index: 0, count: 1)
+    public static let all = ObjectSlice(index: 0, count: 1)
 
     /// Which part, from 0.
     public let index: Int

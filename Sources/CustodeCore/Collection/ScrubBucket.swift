@@ -41,7 +41,7 @@ public struct ScrubBucket: Sendable {
     ///   - found: Told of each object that is wrong.
     /// - Throws: ``CatalogError``; ``BlobStoreError`` if the store fails in another way than by an object.
     public func callAsFunction(
-        _ slice: Slice = .all, rate: Int64? = nil, found: (Finding) -> Void
+        _ slice: ObjectSlice = .all, rate: Int64? = nil, found: (Finding) -> Void
     ) async throws -> Report {
         var report = Report()
         var pace = Pace(rate: rate, since: parts.clock.now())

@@ -76,7 +76,7 @@ public protocol CollectionCatalog: Sendable {
     func endRestore(_ endings: [RestoreEnding]) async throws(CatalogError)
 
     /// Published objects behind a key, in the order of their keys.
-    func published(after key: String?, slice: Slice, limit: Int) async throws(CatalogError) -> [ObjectRecord]
+    func published(after key: String?, slice: ObjectSlice, limit: Int) async throws(CatalogError) -> [ObjectRecord]
 
     /// Which of these keys something refers to.
     func referenced(_ keys: [String]) async throws(CatalogError) -> [Bool]

@@ -33,7 +33,7 @@ public struct CustodeChannel: HTTPChannelHandler {
             )
             let activity = ConnectionActivity()
             let pipeline = channel.pipeline.syncOperations
-            try channel.syncOptions?.setOption(.socketOption(.tcp_nodelay), value: 1)
+            try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
             try pipeline.addHandler(ConnectionWatch(limits: limits, activity: activity))
             var decoderLimits = NIOHTTPDecoderLimitConfiguration()
             decoderLimits.maxHeaderFieldSize = 32 * 1_024

@@ -61,7 +61,9 @@ extension PostgresCollection {
     }
 
     /// Published objects behind a key.
-    public func published(after key: String?, slice: Slice, limit: Int) async throws(CatalogError) -> [ObjectRecord] {
+    public func published(after key: String?, slice: ObjectSlice, limit: Int) async throws(CatalogError)
+        -> [ObjectRecord]
+    {
         let rows = try await query(
             OutboxStatements.published,
             [.text(key ?? ""), .int(Int64(slice.index)), .int(Int64(slice.count)), .int(Int64(limit))])

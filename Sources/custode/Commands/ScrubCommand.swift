@@ -28,7 +28,7 @@ struct ScrubCommand: AsyncParsableCommand {
             return bytes
         }
         let part = try slice.map { text in
-            guard let slice = Slice(text, today: parts.clock.now()) else {
+            guard let slice = ObjectSlice(text, today: parts.clock.now()) else {
                 throw ValidationError("--slice: \(text) is not like 1/30 or today/30")
             }
             return slice

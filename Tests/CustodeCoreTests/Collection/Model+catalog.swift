@@ -105,7 +105,9 @@ extension Model: CollectionCatalog {
         }
     }
 
-    func published(after key: String?, slice: Slice, limit: Int) async throws(CatalogError) -> [ObjectRecord] { [] }
+    func published(after key: String?, slice: ObjectSlice, limit: Int) async throws(CatalogError) -> [ObjectRecord] {
+        []
+    }
 
     func referenced(_ keys: [String]) async throws(CatalogError) -> [Bool] {
         try await step("referenced") { state in keys.map(state.isReferenced) }

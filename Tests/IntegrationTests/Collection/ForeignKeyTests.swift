@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("The sweep and what is not of our naming, however near: counted as foreign, never touched")
+@Suite("The sweep and what is not of our naming, however near: counted as foreign, never touched", .serialized)
 struct ForeignKeyTests {
     private static let user = "11111111-2222-3333-4444-555555555555"
     private static let job = "66666666-7777-8888-9999-aaaaaaaaaaaa"
@@ -103,6 +103,8 @@ struct ForeignKeyTests {
             try FileManager.default.createDirectory(
                 atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
             try "outside".write(toFile: path, atomically: false, encoding: .utf8)
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -1e8)], ofItemAtPath: path)
         }
         let output = "\(world.bucket)/\(Self.folder)/output"
         try world.plant("\(Self.folder)/output/kept.file.txt")
@@ -113,6 +115,9 @@ struct ForeignKeyTests {
         #expect(symlink(".", world.bucket + "/users/round") == 0)
         #expect(mkfifo(output + "/json.json", 0o644) == 0)
         try world.plant("\(Self.folder)/output/translation.txt/inner")
+        for name in ["transcript.txt", "srt.srt", "json.json", "translation.txt"] {
+            try world.setAge(.days(1_000), of: "\(Self.folder)/output/\(name)")
+        }
         for name: [CChar] in [[0x74, -1, 0], [-61, 0], [-19, -96, -128, 0]] {
             let path: [CChar] = output.utf8CString.dropLast() + [0x2F] + name
             let descriptor = open(path, O_CREAT | O_WRONLY, 0o644)

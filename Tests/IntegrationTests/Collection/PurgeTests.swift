@@ -2,7 +2,7 @@ import CustodeTesting
 import Foundation
 import Testing
 
-@Suite("Quarantine in time: what is restored begins anew, what is not is purged after its TTL")
+@Suite("Quarantine in time: what is restored begins anew, what is not is purged after its TTL", .serialized)
 struct PurgeTests {
     /// A world whose first run is over, with something alive.
     private func world(_ settings: [String: String] = [:]) async throws -> World {

@@ -2,7 +2,7 @@ import CustodeTesting
 import Foundation
 import Testing
 
-@Suite("The sweep: what each object is taken for, and what becomes of it")
+@Suite("The sweep: what each object is taken for, and what becomes of it", .serialized)
 struct SweepClassTests {
     /// One object of each class.
     private struct Zoo {

@@ -2,7 +2,7 @@ import CustodeTesting
 import Foundation
 import Testing
 
-@Suite("The sweep: two sightings, far enough apart, of the same object")
+@Suite("The sweep: two sightings, far enough apart, of the same object", .serialized)
 struct SweepRuleTests {
     /// A world with something alive, and one orphan.
     private func world() async throws -> (world: World, orphan: String) {
@@ -115,6 +115,8 @@ struct SweepRuleTests {
         try await world.sweep("--now", calendar.after(.zero))
         let later = try await world.makeOrphan()
         let (lost, event) = try await world.jobWith("transcript")
+        // Its worker has work of its own, and would do it.
+        try await world.service.terminate()
         try await world.deleteJob(lost)
         try await world.database.sql(
             """
@@ -151,7 +153,6 @@ struct SweepRuleTests {
         let last = try await world.sweep("--now", calendar.after(.hours(60)))
         #expect(last["quarantined"] == 1, "\(last)")
         world.expect(.trash, of: later)
-        try await world.close()
     }
 
     @Test("a dry run before any other is no first run")
