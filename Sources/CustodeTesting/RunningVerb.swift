@@ -23,8 +23,10 @@ public final class RunningVerb: Sendable {
 
     /// Whether every thread of it is stopped.
     public var isStopped: Bool {
-        // A tracer stops them at each call for a moment; that is not meant.
-        if isTraced, !trace.contains(where: { $0.contains("stopped by SIGSTOP") }) { return false }
+        // A tracer stops them at its beginning, and at each call for a moment; that is not meant.
+        if isTraced, !trace.contains(where: { $0.contains("SIGSTOP {si_signo=SIGSTOP, si_code=SI_KERNEL}") }) {
+            return false
+        }
         let tasks = "/proc/\(child.pid)/task"
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
         return !threads.isEmpty

@@ -105,8 +105,10 @@ struct FileSpoolTests {
         try #require(mount("tmpfs", folder.path, "tmpfs", 0, "size=1m,mode=755") == 0, "errno \(errno)")
         Reaper.shared.unmount(folder.path)
         let spool = try FileSpool(directory: folder.path, threads: .singleton)
-        await #expect(throws: BlobStoreError.noRoom) { try await spool.append(blobs(0..<20_000)) }
-        await #expect(throws: BlobStoreError.noRoom) { try await spool.append(blobs(0..<1)) }
-        await #expect(throws: BlobStoreError.noRoom) { _ = try await spool.read() }
+        let full = BlobStoreError.unavailable(
+            "cannot write a temporary file in the state directory \(folder.path): No space left on device")
+        await #expect(throws: full) { try await spool.append(blobs(0..<20_000)) }
+        await #expect(throws: full) { try await spool.append(blobs(0..<1)) }
+        await #expect(throws: full) { _ = try await spool.read() }
     }
 }

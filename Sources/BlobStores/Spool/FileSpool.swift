@@ -25,7 +25,7 @@ public final class FileSpool: ListingSpool {
     /// Makes the file in a directory, which must exist; only this process can read it.
     ///
     /// - Parameter threads: Where it is written and read.
-    /// - Throws: ``BlobStoreError/noRoom``, ``BlobStoreError/unavailable(_:)``.
+    /// - Throws: ``BlobStoreError/unavailable(_:)``.
     public init(directory: String, threads: NIOThreadPool) throws(BlobStoreError) {
         file = try SpoolFile(directory: directory)
         self.threads = threads

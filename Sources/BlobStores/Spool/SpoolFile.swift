@@ -4,14 +4,23 @@ internal import Glibc
 /// The unnamed file of a spool; a crash takes it with the process.
 final class SpoolFile: Sendable {
     private let descriptor: Int32
+    private let directory: String
 
     /// Makes the file in a directory, for nobody but this process.
+    ///
+    /// - Throws: ``BlobStoreError/unavailable(_:)``, as all of its calls, whatever the reason: it is not the bucket's.
     init(directory: String) throws(BlobStoreError) {
         descriptor = Glibc.open(directory, O_RDWR | O_CLOEXEC | Beneath.unnamed, 0o600)
-        guard descriptor >= 0 else { throw .system("open a temporary file in \(directory)") }
+        self.directory = directory
+        guard descriptor >= 0 else { throw failure("open", errno) }
     }
 
     deinit { _ = Glibc.close(descriptor) }
+
+    private func failure(_ what: String, _ code: Int32) -> BlobStoreError {
+        .unavailable(
+            "cannot \(what) a temporary file in the state directory \(directory): \(String(cString: strerror(code)))")
+    }
 
     /// Writes bytes at a place.
     func write(_ bytes: [UInt8], at offset: Int) throws(BlobStoreError) {
@@ -28,7 +37,7 @@ final class SpoolFile: Sendable {
             }
             return 0
         }
-        guard code == 0 else { throw .system("write a temporary file", code) }
+        guard code == 0 else { throw failure("write", code) }
     }
 
     /// Reads bytes from a place on, as many as fit and as there are.
@@ -36,7 +45,7 @@ final class SpoolFile: Sendable {
         while true {
             let count = pread(descriptor, space.baseAddress, space.count, off_t(offset))
             if count >= 0 { return count }
-            guard errno == EINTR else { throw .system("read a temporary file") }
+            guard errno == EINTR else { throw failure("read", errno) }
         }
     }
 }

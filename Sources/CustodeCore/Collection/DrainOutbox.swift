@@ -24,7 +24,7 @@ public struct DrainOutbox: Sendable {
         var marked = run
         marked.marker = world.mark
         try await parts.catalog.begin(marked)
-        try await callAsFunction(run, fence: nil, &report, batches: Self.visit)
+        try await callAsFunction(run, leadership: nil, &report, batches: Self.visit)
         report.verdict = .done
         try await parts.catalog.finish(run, report)
         return report
@@ -32,13 +32,15 @@ public struct DrainOutbox: Sendable {
 
     /// Drains until nothing is due, or for so many batches.
     func callAsFunction(
-        _ run: CollectionRun, fence: Fence?, _ report: inout CollectionReport, batches: Int = .max
+        _ run: CollectionRun, leadership: (any CollectionLeadership)?, _ report: inout CollectionReport,
+        batches: Int = .max
     ) async throws {
-        let quarantine = Quarantine(parts: parts, run: run, fence: fence)
+        let quarantine = Quarantine(parts: parts, run: run, fence: leadership?.fence)
         try await quarantine.recover(&report)
         try await parts.catalog.lapseIntents()
         for _ in 0..<batches {
             try Task.checkCancellation()
+            try await leadership?.renew()
             let events = try await parts.catalog.claimEvents(
                 parts.timing(run), run: run.id, limit: Quarantine.batch)
             guard !events.isEmpty else { return }

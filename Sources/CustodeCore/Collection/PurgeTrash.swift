@@ -8,7 +8,9 @@ struct PurgeTrash {
     init(_ parts: CollectionParts) { self.parts = parts }
 
     /// - Throws: ``CatalogError``, ``BlobStoreError``.
-    func callAsFunction(_ run: CollectionRun, fence: Fence, _ report: inout CollectionReport) async throws {
+    func callAsFunction(
+        _ run: CollectionRun, leadership: any CollectionLeadership, _ report: inout CollectionReport
+    ) async throws {
         let cutoff = run.asOf + (.zero - parts.policy.trashTTL)
         let lastDay = cutoff.rfc3339.prefix(10)
         let listing = parts.store.list(ListingScope(prefix: TrashPlace.root))
@@ -20,16 +22,16 @@ struct PurgeTrash {
                 if place.date > lastDay { break walking }
                 batch.append(place)
                 guard batch.count == Self.batch else { continue }
-                try await purge(batch, before: cutoff, run, fence, &report)
+                try await purge(batch, before: cutoff, run, leadership, &report)
                 batch.removeAll(keepingCapacity: true)
             }
         }
-        try await purge(batch, before: cutoff, run, fence, &report)
+        try await purge(batch, before: cutoff, run, leadership, &report)
         try await forgetVanished(before: cutoff)
     }
 
     private func purge(
-        _ places: [TrashPlace], before cutoff: Timestamp, _ run: CollectionRun, _ fence: Fence,
+        _ places: [TrashPlace], before cutoff: Timestamp, _ run: CollectionRun, _ leadership: any CollectionLeadership,
         _ report: inout CollectionReport
     ) async throws {
         guard !places.isEmpty else { return }
@@ -40,7 +42,8 @@ struct PurgeTrash {
             moment.map { $0 <= cutoff } ?? (place.date < cutoff.rfc3339.prefix(10))
         }.map(\.0)
         guard !due.isEmpty else { return }
-        let asked = parts.clock.now()
+        try await leadership.renew()
+        let (fence, asked) = (leadership.fence, parts.clock.now())
         let mayGo = try await parts.catalog.condemnTrash(due, run: run.id, fence: fence)
         let holds = parts.holding(since: asked, for: fence.lease)
         guard holds() else { throw CatalogError.superseded }

@@ -14,7 +14,7 @@ struct SweepActing {
 
     /// - Throws: ``BrakeHeld`` when the plan has become too old; ``CatalogError``; ``BlobStoreError``.
     func callAsFunction(_ report: inout CollectionReport) async throws {
-        try await DrainOutbox(parts)(run, fence: leadership.fence, &report)
+        try await DrainOutbox(parts)(run, leadership: leadership, &report)
         let quarantine = Quarantine(parts: parts, run: run, fence: leadership.fence)
         let plan = try await due.read()
         var batch: [ListedBlob] = []
@@ -27,12 +27,13 @@ struct SweepActing {
             }
         }
         try await act(on: batch, quarantine, &report)
-        try await PurgeTrash(parts)(run, fence: leadership.fence, &report)
+        try await PurgeTrash(parts)(run, leadership: leadership, &report)
     }
 
     private func act(
         on batch: [ListedBlob], _ quarantine: Quarantine, _ report: inout CollectionReport
     ) async throws {
+        guard !batch.isEmpty else { return }
         try Task.checkCancellation()
         guard parts.clock.now() < begun + Self.oldestPlan else {
             throw BrakeHeld(.planAge, "the bucket was listed more than six hours ago; run again")
@@ -44,6 +45,8 @@ struct SweepActing {
                     place: TrashPlace(of: $0, run: run.id, on: run.asOf))
             }
         }
+        // On the leader's own connection: if that is gone, so is the lock, and somebody else may lead.
+        try await leadership.renew()
         var staying: [ListedBlob] = []
         for (one, disposition) in zip(condemned, try await quarantine(condemned)) {
             switch disposition {

@@ -94,7 +94,7 @@ public struct SweepBucket: Sendable {
             report.verdict = .dry
             return report
         }
-        try await DrainOutbox(parts)(run, fence: leadership.fence, &report)
+        try await DrainOutbox(parts)(run, leadership: leadership, &report)
         Self.conclude(&report)
         return report
     }
@@ -158,26 +158,30 @@ public struct SweepBucket: Sendable {
     /// Lists the bucket, which is checked for its order, before anything is asked of the database.
     private func list(into spool: any ListingSpool) async throws -> Int64 {
         var listed: Int64 = 0
-        do {
-            let listing = parts.store.list(ListingScope(excluding: [TrashPlace.root, ".custode/"]))
-            var last: String?
-            while let page = try await listing.next() {
-                try Task.checkCancellation()
-                for blob in page.blobs {
-                    if let last, KeyOrder.relation(last, blob.key) != .before {
-                        throw BrakeHeld(
-                            .listing, "the bucket lists its objects out of order; nothing can be concluded from that")
-                    }
-                    last = blob.key
+        let listing = parts.store.list(ListingScope(excluding: [TrashPlace.root, ".custode/"]))
+        var last: String?
+        while let page = try await Self.next(of: listing) {
+            try Task.checkCancellation()
+            for blob in page.blobs {
+                if let last, KeyOrder.relation(last, blob.key) != .before {
+                    throw BrakeHeld(
+                        .listing, "the bucket lists its objects out of order; nothing can be concluded from that")
                 }
-                try await spool.append(page.blobs)
-                listed += Int64(page.blobs.count + page.unreadable)
-                parts.progress(CollectionProgress(.listing, done: listed))
+                last = blob.key
             }
-        } catch let error as BlobStoreError {
-            throw BrakeHeld(.listing, "the bucket could not be listed to its end: \(error); see custode check")
+            try await spool.append(page.blobs)
+            listed += Int64(page.blobs.count + page.unreadable)
+            parts.progress(CollectionProgress(.listing, done: listed))
         }
         return listed
+    }
+
+    private static func next(of listing: any BlobListing) async throws(BrakeHeld) -> ListingPage? {
+        do throws(BlobStoreError) {
+            return try await listing.next()
+        } catch {
+            throw BrakeHeld(.listing, "the bucket could not be listed to its end: \(error); see custode check")
+        }
     }
 
     /// A brake that held after the plan was made, which is told with it.
@@ -212,6 +216,8 @@ public struct SweepBucket: Sendable {
             report.detail = "interrupted; nothing is half done, run it again"
         case CatalogError.unavailable(let text), CatalogError.failed(let text):
             report.detail = "the database did not answer as it should, so nothing more was removed: \(text)"
+        case BlobStoreError.unavailable(let text), BlobStoreError.unsettled(let text):
+            report.detail = "\(text); nothing more was removed"
         default: report.detail = "\(error)"
         }
     }
