@@ -145,9 +145,9 @@ public struct SweepBucket: Sendable {
             } catch {
                 throw Interrupted(cause: error, report: report)
             }
-            // What could not be moved fails the run, and is told; but the comparison was complete: one file that cannot be
-            // moved must not keep the sweep from learning of others for ever.
             Self.conclude(&report)
+            // A failed run advances nothing.
+            guard report.failed == 0 else { return report }
         }
         report.seconds = Double(parts.clock.now().microseconds - begun.microseconds) / 1_000_000
         try await leadership.complete(run, report, seen: try await planner.waiting.read())
