@@ -26,6 +26,8 @@ struct TurmoilTests {
     }
 
     /// A client that uploads, replaces, deletes, reads, and deletes jobs, unseen by triggers now and then.
+    ///
+    /// It is the only one at its jobs.
     private func client(_ number: Int, _ world: World, _ ledger: Ledger, until end: ContinuousClock.Instant)
         async throws
     {
@@ -37,7 +39,7 @@ struct TurmoilTests {
             let place = Int(random.next() % UInt64(jobs.count))
             let (job, object) = (jobs[place], objects[Int(random.next() % 3)])
             let seed = UInt32(truncatingIfNeeded: random.next())
-            switch random.next() % 10 {
+            switch random.next() % 11 {
             case 0..<5:
                 let body =
                     object == "input"
@@ -67,6 +69,16 @@ struct TurmoilTests {
                 await ledger.forget(job)
                 jobs.remove(at: place)
                 await ledger.count("jobs deleted unseen")
+            case 9:
+                // An event tells of what is referred to again before anybody else can see it.
+                let id = TestDatabase.quote(job.id)
+                guard let key = try await world.reference("input", of: job) else { continue }
+                try await world.database.sql(
+                    """
+                    update jobs set input_ref = null where id = \(id);
+                    update jobs set input_ref = \(TestDatabase.quote(key)) where id = \(id)
+                    """)
+                await ledger.count("flickers")
             default:
                 guard let known = await ledger.bodies[job.id + "/" + object] else { continue }
                 let reply = try await world.get(object, of: job)
@@ -114,7 +126,7 @@ struct TurmoilTests {
             try await group.waitForAll()
         }
         let counts = await ledger.counts
-        for name in ["uploads", "deletions", "jobs deleted", "jobs deleted unseen", "reads", "runs"] {
+        for name in ["uploads", "deletions", "jobs deleted", "jobs deleted unseen", "flickers", "reads", "runs"] {
             #expect(counts[name, default: 0] > 2, "\(counts)")
         }
         for known in await ledger.bodies.values {
