@@ -138,7 +138,9 @@ struct LeaderTests {
         expectBlocked(try await world.gc("--now", "+21h"), by: "leader")
         try await leaseToLapse(world)
         let second = try await world.sweep("--now", "+21h")
-        #expect(second["quarantined"] == 6 - revived.count, "\(second)")
+        // What the first had moved the second records, or the service's worker, if it was before.
+        let goes = 6 - revived.count
+        #expect((max(0, goes - nth)...goes).contains(second["quarantined"] ?? -1), "\(second)")
         for key in orphans { world.expect(revived.contains(key) ? .place : .trash, of: key) }
         try await wake(first, world)
         for key in orphans { world.expect(revived.contains(key) ? .place : .trash, of: key) }
