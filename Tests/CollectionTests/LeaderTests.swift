@@ -140,7 +140,7 @@ struct LeaderTests {
         let second = try await world.sweep("--now", "+21h")
         // What the first had moved the second records, or the service's worker, if it was before.
         let goes = 6 - revived.count
-        #expect((max(0, goes - nth)...goes).contains(second["quarantined"] ?? -1), "\(second)")
+        #expect((max(0, goes - nth)...goes).contains(second["quarantined"]), "\(second)")
         for key in orphans { world.expect(revived.contains(key) ? .place : .trash, of: key) }
         try await wake(first, world)
         for key in orphans { world.expect(revived.contains(key) ? .place : .trash, of: key) }
