@@ -85,6 +85,8 @@ public struct CollectionReport: Sendable, Equatable {
     public var purged: Int64 = 0
     /// Objects that could not be moved or removed.
     public var failed: Int64 = 0
+    /// Why, for the first of them.
+    public var failure: String?
     /// Events of the outbox that wait.
     public var outboxPending: Int64 = 0
     /// Events of the outbox that failed too often.
@@ -96,6 +98,12 @@ public struct CollectionReport: Sendable, Equatable {
 
     /// An empty report.
     public init(runID: String) { self.runID = runID }
+
+    /// Counts an object that could not be moved or removed.
+    mutating func noteFailure(_ key: String, _ reason: String) {
+        failed += 1
+        failure = failure ?? "\(key): \(reason)"
+    }
 }
 
 /// A part of all objects, chosen by their keys: the first of 30 is `1/30`.

@@ -91,7 +91,7 @@ public struct DrainOutbox: Sendable {
             case .absent, .alive: answered += ids
             case .busy: released += ids
             case .failed(let reason):
-                report.failed += 1
+                report.noteFailure(condemned.key.text, reason)
                 failures += ids.map { EventFailure(id: $0, reason: reason) }
             }
         }

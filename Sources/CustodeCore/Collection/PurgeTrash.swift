@@ -53,7 +53,9 @@ struct PurgeTrash {
         try await parts.catalog.forgetTrash(gone)
         report.purged += Int64(gone.count)
         // What was not begun waits for the next run; if the leadership is lost, the next step finds out.
-        report.failed += Int64(failures.count { $0 != nil && $0 != .cancelled })
+        for (place, failure) in zip(dead, failures) {
+            if let failure, failure != .cancelled { report.noteFailure(place.text, "\(failure)") }
+        }
         parts.progress(CollectionProgress(.purging, done: report.purged))
     }
 

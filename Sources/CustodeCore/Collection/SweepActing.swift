@@ -54,8 +54,8 @@ struct SweepActing {
                 report.quarantined += 1
                 report.bytesQuarantined += one.facts.size
             case .busy: staying.append(ListedBlob(key: one.key.text, facts: one.facts))
-            case .failed:
-                report.failed += 1
+            case .failed(let reason):
+                report.noteFailure(one.key.text, reason)
                 staying.append(ListedBlob(key: one.key.text, facts: one.facts))
             case .absent, .alive: break
             }

@@ -103,7 +103,7 @@ public struct SweepBucket: Sendable {
     private static func conclude(_ report: inout CollectionReport) {
         report.verdict = report.failed == 0 ? .done : .failed
         if report.failed > 0 {
-            report.detail = "\(report.failed) objects could not be moved; the log of the next run tells if it lasts"
+            report.detail = "\(report.failed) objects could not be moved or removed, such as \(report.failure ?? "")"
         }
     }
 
