@@ -49,12 +49,12 @@ struct MemoryTests {
     func flat() async throws {
         let world = try await World.prepare(settings: World.collecting)
         #expect(try await world.service.run("schema", "install").status == 0)
-        try await Self.grow(world, by: 10_000)
+        try await Self.grow(world, by: 3_000)
         let small = try await Self.sweep(world)
-        #expect(small.outcome["live"] == 20_000, "\(small.outcome)")
-        try await Self.grow(world, by: 40_000)
+        #expect(small.outcome["live"] == 6_000, "\(small.outcome)")
+        try await Self.grow(world, by: 12_000)
         let large = try await Self.sweep(world)
-        #expect(large.outcome["live"] == 100_000, "\(large.outcome)")
+        #expect(large.outcome["live"] == 30_000, "\(large.outcome)")
         #expect(large.peak < 128 << 10 && large.peak < small.peak + (16 << 10), "\(small.peak) and \(large.peak) KiB")
     }
 }
