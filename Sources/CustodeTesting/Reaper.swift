@@ -5,7 +5,7 @@ import Synchronization
 /// Ends and removes everything the tests started, however the test process itself comes to its end.
 ///
 /// A small shell waits at the other end of a pipe. When the pipe closes (a clean exit, a trap, `kill -9`) it
-/// ends the process groups, clusters, mounts and folders that it was told of.
+/// ends the process groups, clusters, gateways, mounts and folders that it was told of.
 public final class Reaper: Sendable {
     /// The reaper of this test process.
     public static let shared = Reaper()
@@ -17,18 +17,20 @@ public final class Reaper: Sendable {
     private static let newSession: Int16 = 0x80
 
     private static let script = """
-        declare -A groups; clusters=(); folders=(); mounts=()
+        declare -A groups; clusters=(); gateways=(); folders=(); mounts=()
         while read -r verb argument; do
             case $verb in
                 watch) groups[$argument]=1 ;;
                 forget) unset "groups[$argument]" ;;
                 cluster) clusters+=("$argument") ;;
+                gateway) gateways+=("$argument") ;;
                 folder) folders+=("$argument") ;;
                 mount) mounts+=("$argument") ;;
             esac
         done
         for group in "${!groups[@]}"; do kill -KILL -- "-$group"; done
-        for cluster in "${clusters[@]}"; do "$0" stop "$cluster"; done
+        for cluster in "${clusters[@]}"; do "$0/postgres" stop "$cluster"; done
+        for gateway in "${gateways[@]}"; do "$0/rgw" stop "$gateway"; done
         for mount in "${mounts[@]}"; do umount -l "$mount"; done
         for folder in "${folders[@]}"; do rm -rf "$folder"; done
         """
@@ -49,7 +51,7 @@ public final class Reaper: Sendable {
         // A session of its own: a Ctrl-C meant for the tests must not end it before it has done its work.
         posix_spawnattr_setflags(&attributes, Self.newSession)
         var child: pid_t = 0
-        let arguments = ["/bin/bash", "-c", Self.script, Checkout.script("postgres")]
+        let arguments = ["/bin/bash", "-c", Self.script, Checkout.root + "/scripts"]
         let code = withCStrings(arguments) { arguments in
             posix_spawn(&child, "/bin/bash", &actions, &attributes, arguments, environ)
         }
@@ -63,6 +65,7 @@ public final class Reaper: Sendable {
     func watch(group: pid_t) { tell("watch \(group)") }
     func forget(group: pid_t) { tell("forget \(group)") }
     func stop(cluster folder: String) { tell("cluster \(folder)") }
+    func stop(gateway folder: String) { tell("gateway \(folder)") }
 
     /// Has this folder removed at the end.
     public func remove(folder: String) { tell("folder \(folder)") }
