@@ -9,6 +9,8 @@
 #include <linux/openat2.h>
 #include <linux/fs.h>
 #include <malloc.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -20,7 +20,17 @@ public struct SHA256: ~Copyable {
         self.context = context
     }
 
+    private init(context: OpaquePointer) { self.context = context }
+
     deinit { EVP_MD_CTX_free(context) }
+
+    /// Another of the same bytes so far.
+    public func copy() -> SHA256 {
+        guard let twin = EVP_MD_CTX_new(), EVP_MD_CTX_copy_ex(twin, context) == 1 else {
+            cryptographyUnavailable("SHA-256")
+        }
+        return SHA256(context: twin)
+    }
 
     /// Adds bytes to what has been hashed so far.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {

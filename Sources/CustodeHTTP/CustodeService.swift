@@ -15,15 +15,20 @@ public struct CustodeService: Sendable {
     let signer: LinkSigner
     let putObject: PutObject
     let readObject: ReadObject
+    let presigner: (any PresigningStore)?
     let forgetObject: ForgetObject
+    let clock: any WallClock
     let random: any RandomSource
     let metrics: any RequestMetrics
     let logger: Logger
 
     /// A surface over the use cases.
+    ///
+    /// - Parameter presigner: The store, where it can let readers fetch from it directly; needed to redirect.
     public init(
         configuration: ServiceConfiguration, policy: Policy, catalog: any Catalog, store: any BlobStore,
-        sniffer: any TypeSniffer, authenticator: any Authenticator, signer: LinkSigner, clock: any WallClock,
+        presigner: (any PresigningStore)? = nil, sniffer: any TypeSniffer, authenticator: any Authenticator,
+        signer: LinkSigner, clock: any WallClock,
         random: any RandomSource, metrics: any RequestMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -34,7 +39,9 @@ public struct CustodeService: Sendable {
         putObject = PutObject(
             catalog: catalog, store: store, sniffer: sniffer, policy: policy, clock: clock, random: random)
         readObject = ReadObject(catalog: catalog, store: store)
+        self.presigner = presigner
         forgetObject = ForgetObject(catalog: catalog)
+        self.clock = clock
         self.random = random
         self.metrics = metrics
         self.logger = logger

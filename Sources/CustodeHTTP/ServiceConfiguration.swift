@@ -16,5 +16,7 @@ public struct ServiceConfiguration: Sendable {
         case stream
         /// nginx, told by `X-Accel-Redirect` below this prefix, which begins and ends with a slash.
         case accel(prefix: String)
+        /// The bucket itself, of the downloads that links are for: their replies send the reader there.
+        case redirect
     }
 }

@@ -9,7 +9,7 @@ import Testing
 struct StoreUnderTest: Sendable, CustomTestStringConvertible {
     let name: String
     /// Makes an empty store.
-    let make: @Sendable () throws -> (store: any BlobStore, keep: any Sendable)
+    let make: @Sendable () async throws -> (store: any BlobStore, keep: any Sendable)
 
     var testDescription: String { name }
 
@@ -17,7 +17,11 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
         StoreUnderTest(name: "directory") {
             let bucket = try TestBucket()
             return (bucket.store, bucket.folder)
-        }
+        },
+        StoreUnderTest(name: "S3") {
+            let bucket = try await TestS3.make()
+            return (bucket.store, bucket)
+        },
     ]
 }
 
@@ -27,7 +31,7 @@ struct BlobStoreConformance {
         "what was written is read, byte for byte, with the size and the SHA-256 that the seal told",
         arguments: StoreUnderTest.all)
     func roundTrip(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         let pieces = [[1, 2, 3], [], [4], [UInt8](repeating: 5, count: 100_000)] as [[UInt8]]
         let bytes = Array(pieces.joined())
         let sealed = try await store.put(pieces, as: key("1"))
@@ -38,17 +42,17 @@ struct BlobStoreConformance {
 
     @Test("an object may be empty", arguments: StoreUnderTest.all)
     func empty(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         let sealed = try await store.put([], as: key("1"))
         #expect(sealed.size == 0 && sealed.sha256.bytes == SHA256.digest([]))
-        #expect(try await store.open(key("1").text).size == 0)
+        #expect(try await store.open(key("1").text, reading: .whole).size == 0)
         #expect(try await store.put([[], []], as: key("2")).size == 0)
         withExtendedLifetime(keep) {}
     }
 
     @Test("a body many times larger than what may wait arrives in its order", arguments: StoreUnderTest.all)
     func large(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         let pieces = (0..<300).map { number in [UInt8](repeating: UInt8(number % 251), count: 1 + number * 50) }
         let bytes = Array(pieces.joined())
         #expect(bytes.count > 8 * 256 * 1_024)
@@ -60,7 +64,7 @@ struct BlobStoreConformance {
 
     @Test("one piece larger than what may wait is taken whole", arguments: StoreUnderTest.all)
     func largePiece(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         let piece = (0..<1_500_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
         let sealed = try await store.put([piece, [1], piece], as: key("1"))
         #expect(sealed.size == 3_000_001)
@@ -70,11 +74,11 @@ struct BlobStoreConformance {
 
     @Test("ranges yield exactly their bytes, at the edges of pieces too", arguments: StoreUnderTest.all)
     func ranges(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         let size = 600_000
         let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 10) }
         _ = try await store.put([bytes], as: key("1"))
-        let blob = try await store.open(key("1").text)
+        let blob = try await store.open(key("1").text, reading: .whole)
         let piece = 256 * 1_024
         for (first, last) in [
             (0, 0), (0, 9), (5, 5), (0, size - 1), (size - 1, size - 1), (size - 10, size - 1), (piece - 1, piece),
@@ -88,9 +92,9 @@ struct BlobStoreConformance {
 
     @Test("a range beyond the object is an error, never other bytes", arguments: StoreUnderTest.all)
     func rangeBeyond(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         _ = try await store.put([[1, 2, 3]], as: key("1"))
-        let blob = try await store.open(key("1").text)
+        let blob = try await store.open(key("1").text, reading: .whole)
         await #expect(throws: BlobStoreError.self) { try await blob.bytes(ByteRange(first: 3, last: 3)) }
         await #expect(throws: BlobStoreError.self) { try await blob.bytes(ByteRange(first: 1, last: 3)) }
         withExtendedLifetime(keep) {}
@@ -98,10 +102,10 @@ struct BlobStoreConformance {
 
     @Test("an object that is open may be read several ways at once", arguments: StoreUnderTest.all)
     func parallelReads(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         let bytes = (0..<500_000).map { UInt8(truncatingIfNeeded: $0 >> 3) }
         _ = try await store.put([bytes], as: key("1"))
-        let blob = try await store.open(key("1").text)
+        let blob = try await store.open(key("1").text, reading: .whole)
         try await withThrowingTaskGroup(of: Bool.self) { group in
             for start in stride(from: 0, to: 400_000, by: 50_000) {
                 group.addTask {
@@ -116,9 +120,9 @@ struct BlobStoreConformance {
 
     @Test("a key is written once: the content of the first stays", arguments: StoreUnderTest.all)
     func keyTaken(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         _ = try await store.put([[1]], as: key("1"))
-        let upload = try await store.beginUpload(expectedSize: nil)
+        let upload = try await store.beginUpload(as: key("1"), expectedSize: 1)
         try await upload.write(ByteBuffer(bytes: [2]))
         _ = try await upload.seal()
         for _ in 0..<2 {
@@ -131,9 +135,20 @@ struct BlobStoreConformance {
         withExtendedLifetime(keep) {}
     }
 
+    @Test(
+        "an upload of unknown size to a taken key is refused at its beginning or at its end",
+        arguments: StoreUnderTest.all)
+    func keyTakenForLarge(_ kind: StoreUnderTest) async throws {
+        let (store, keep) = try await kind.make()
+        _ = try await store.put([[1]], as: key("1"))
+        await #expect(throws: BlobStoreError.keyTaken) { try await store.put([[2]], as: key("1")) }
+        #expect(try await store.bytes(key("1").text) == [1])
+        withExtendedLifetime(keep) {}
+    }
+
     @Test("a key that holds an empty object is taken as well", arguments: StoreUnderTest.all)
     func emptyKeyTaken(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         _ = try await store.put([], as: key("1"))
         await #expect(throws: BlobStoreError.keyTaken) { try await store.put([[1]], as: key("1")) }
         #expect(try await store.bytes(key("1").text) == [])
@@ -144,7 +159,7 @@ struct BlobStoreConformance {
         "of many publications of one key at once exactly one wins, and its bytes are what is read",
         arguments: StoreUnderTest.all)
     func race(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         for round in 0..<10 {
             let key = try key("\(round)")
             let winners = try await withThrowingTaskGroup(of: UInt8?.self) { group in
@@ -168,9 +183,9 @@ struct BlobStoreConformance {
 
     @Test("nothing is visible under a key before it is published", arguments: StoreUnderTest.all)
     func invisible(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         let key = try key("1")
-        let upload = try await store.beginUpload(expectedSize: 3)
+        let upload = try await store.beginUpload(as: key, expectedSize: 3)
         #expect(await store.refusal(key.text) == .absent)
         try await upload.write(ByteBuffer(bytes: [1, 2, 3]))
         #expect(await store.refusal(key.text) == .absent)
@@ -185,9 +200,9 @@ struct BlobStoreConformance {
         "a discarded upload leaves nothing to read, before the seal and after it; discarding twice is harmless",
         arguments: StoreUnderTest.all)
     func discard(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         for isSealed in [false, true] {
-            let upload = try await store.beginUpload(expectedSize: nil)
+            let upload = try await store.beginUpload(as: key("1"), expectedSize: nil)
             try await upload.write(ByteBuffer(bytes: [1]))
             if isSealed { _ = try await upload.seal() }
             await upload.discard()
@@ -199,8 +214,8 @@ struct BlobStoreConformance {
 
     @Test("discarding after publication is harmless: the object stays", arguments: StoreUnderTest.all)
     func discardAfterPublishing(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
-        let upload = try await store.beginUpload(expectedSize: nil)
+        let (store, keep) = try await kind.make()
+        let upload = try await store.beginUpload(as: key("1"), expectedSize: nil)
         try await upload.write(ByteBuffer(bytes: [1]))
         _ = try await upload.seal()
         try await upload.publish(as: key("1"))
@@ -211,7 +226,7 @@ struct BlobStoreConformance {
 
     @Test("an object that is not there is absent", arguments: StoreUnderTest.all)
     func absent(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         _ = try await store.put([[1]], as: key("1"))
         let there = try key("1").text
         for key in [
@@ -224,7 +239,7 @@ struct BlobStoreConformance {
 
     @Test("uploads at the same time do not mix", arguments: StoreUnderTest.all)
     func parallelUploads(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in UInt8(0)..<20 {
                 group.addTask {
@@ -243,7 +258,7 @@ struct BlobStoreConformance {
 
     @Test("a store that is well passes its probe", arguments: StoreUnderTest.all)
     func probe(_ kind: StoreUnderTest) async throws {
-        let (store, keep) = try kind.make()
+        let (store, keep) = try await kind.make()
         try await store.probe()
         withExtendedLifetime(keep) {}
     }

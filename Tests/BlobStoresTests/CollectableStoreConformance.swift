@@ -13,7 +13,7 @@ struct CollectableUnderTest: Sendable, CustomTestStringConvertible {
     }
 
     let name: String
-    let make: @Sendable () throws -> Fixture
+    let make: @Sendable () async throws -> Fixture
 
     var testDescription: String { name }
 
@@ -21,7 +21,11 @@ struct CollectableUnderTest: Sendable, CustomTestStringConvertible {
         CollectableUnderTest(name: "directory") {
             let bucket = try TestBucket()
             return Fixture(store: bucket.store, plant: { try bucket.write($0, to: $1) }, keep: bucket.folder)
-        }
+        },
+        CollectableUnderTest(name: "S3") {
+            let bucket = try await TestS3.make()
+            return Fixture(store: bucket.store, plant: { try await bucket.write($0, to: $1) }, keep: bucket)
+        },
     ]
 }
 
@@ -51,7 +55,7 @@ func bytes(_ keys: [String]) -> [[UInt8]] { keys.map { Array($0.utf8) } }
 struct CollectableStoreConformance {
     @Test("objects are told once, in the order of their keys' bytes", arguments: CollectableUnderTest.all)
     func order(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         let keys = [
             "a-b", "a/b", "a/b-c/d", "a/b.c", "a.b", "a.b-", "aB", "ab", "a0", "a!/z", "A", "a /x", "z/z/z/z", "~",
             "caf\u{E9}", "cafe\u{301}", "cafe\u{301}-/x", "caf\u{E9}-/x",
@@ -62,7 +66,7 @@ struct CollectableStoreConformance {
 
     @Test("a listing of more objects than a page holds tells each once, in order", arguments: CollectableUnderTest.all)
     func pages(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         let keys = (0..<9_000).map { "users/\($0 % 7)/jobs/\($0)" }
         for key in keys { try await fixture.plant("", key) }
         #expect(try await fixture.store.pages().count > 1)
@@ -71,7 +75,7 @@ struct CollectableStoreConformance {
 
     @Test("a listing covers what begins with its prefix, and nothing excluded", arguments: CollectableUnderTest.all)
     func scope(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         for key in [".custode/identity.json", ".trash/a/b", ".trashed", "users/al/x", "users/al-/y", "users/b/z"] {
             try await fixture.plant(key, key)
         }
@@ -91,14 +95,14 @@ struct CollectableStoreConformance {
 
     @Test("a store that holds nothing lists nothing, however often it is asked", arguments: CollectableUnderTest.all)
     func empty(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         let listing = fixture.store.list(ListingScope())
         for _ in 0..<3 { #expect(try await listing.next() == nil) }
     }
 
     @Test("what a listing tells of an object is what is told when asked for it", arguments: CollectableUnderTest.all)
     func facts(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         let start = try await fixture.store.clock()
         try await fixture.plant("one", "a/1")
         try await fixture.plant("three", "a/3")
@@ -113,7 +117,7 @@ struct CollectableStoreConformance {
 
     @Test("an object that is written again has another tag", arguments: CollectableUnderTest.all)
     func tags(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         try await fixture.plant("one", "a")
         try await fixture.plant("one", "b")
         let before = try await fixture.store.facts(of: ["a", "b"])
@@ -124,7 +128,7 @@ struct CollectableStoreConformance {
 
     @Test("an object that is what was expected is moved, byte for byte", arguments: CollectableUnderTest.all)
     func move(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         let store = fixture.store
         for number in 0..<3 { try await fixture.plant("text \(number)", "users/\(number)") }
         let moves = [
@@ -141,7 +145,7 @@ struct CollectableStoreConformance {
 
     @Test("an object that is not what was expected stays where it is", arguments: CollectableUnderTest.all)
     func unexpected(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         let store = fixture.store
         try await fixture.plant("one", "a")
         let facts = try #require(try await store.facts(of: ["a"])[0])
@@ -157,7 +161,7 @@ struct CollectableStoreConformance {
 
     @Test("nothing is moved over another, not even over its like", arguments: CollectableUnderTest.all)
     func taken(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         let store = fixture.store
         try await fixture.plant("one", "a")
         try await fixture.plant("two", ".trash/a")
@@ -173,7 +177,7 @@ struct CollectableStoreConformance {
 
     @Test("a move that is repeated says again that it was made", arguments: CollectableUnderTest.all)
     func repeated(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         let store = fixture.store
         try await fixture.plant("one", "a")
         for (from, to, renewsAge) in [("a", ".trash/a", false), (".trash/a", "a", true)] {
@@ -186,7 +190,7 @@ struct CollectableStoreConformance {
 
     @Test("what is at the new place without having been moved there is told", arguments: CollectableUnderTest.all)
     func other(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         try await fixture.plant("another", ".trash/a")
         var move = BlobMove(
             from: "a", to: ".trash/a", expected: BlobFacts(etag: "1", size: 3, modified: Timestamp(seconds: 1)))
@@ -198,7 +202,7 @@ struct CollectableStoreConformance {
 
     @Test("what is removed is gone, and gone it stays when removed again", arguments: CollectableUnderTest.all)
     func remove(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         for name in ["1", "2", "3"] { try await fixture.plant(name, ".trash/d/r/\(name)") }
         for _ in 0..<2 {
             #expect(await fixture.store.remove([".trash/d/r/3", ".trash/d/r/1", ".trash/9/9"]) == [nil, nil, nil])
@@ -208,7 +212,7 @@ struct CollectableStoreConformance {
 
     @Test("the marker is what was written last, at first none", arguments: CollectableUnderTest.all)
     func marker(_ kind: CollectableUnderTest) async throws {
-        let fixture = try kind.make()
+        let fixture = try await kind.make()
         #expect(try await fixture.store.marker() == nil)
         for text in ["a longer one", "short", ""] {
             try await fixture.store.setMarker(Array(text.utf8))

@@ -35,7 +35,7 @@ struct DirectoryStoreTests {
         _ = try await bucket.store.put([[1]], as: key("1"))
         let before = bucket.files
         for steps in 0..<4 {
-            let upload = try await bucket.store.beginUpload(expectedSize: nil)
+            let upload = try await bucket.store.beginUpload(as: key("1"), expectedSize: nil)
             if steps > 0 { try await upload.write(ByteBuffer(bytes: [2])) }
             if steps > 1 { _ = try await upload.seal() }
             if steps > 2 { await #expect(throws: BlobStoreError.keyTaken) { try await upload.publish(as: key("1")) } }
@@ -55,7 +55,7 @@ struct DirectoryStoreTests {
             }.count
         }
         do {
-            let upload = try await bucket.store.beginUpload(expectedSize: nil)
+            let upload = try await bucket.store.beginUpload(as: key("1"), expectedSize: nil)
             try await upload.write(ByteBuffer(bytes: [1]))
             #expect(try unnamed() == 1)
             _ = try await upload.seal()
@@ -199,9 +199,11 @@ struct DirectoryStoreTests {
     func declaredSize() async throws {
         let bucket = try TestBucket()
         for size in [Int64.max, 1 << 60] {
-            await #expect(throws: BlobStoreError.noRoom) { try await bucket.store.beginUpload(expectedSize: size) }
+            await #expect(throws: BlobStoreError.noRoom) {
+                try await bucket.store.beginUpload(as: key("1"), expectedSize: size)
+            }
         }
-        await (try bucket.store.beginUpload(expectedSize: 1_000)).discard()
+        await (try bucket.store.beginUpload(as: key("1"), expectedSize: 1_000)).discard()
     }
 
     @Test("directories that were removed meanwhile are made again, with what was remembered of them")
@@ -250,7 +252,7 @@ struct DirectoryStoreTests {
     func truncated() async throws {
         let bucket = try TestBucket()
         _ = try await bucket.store.put([[UInt8](repeating: 1, count: 1_000)], as: key("1"))
-        let blob = try await bucket.store.open(key("1").text)
+        let blob = try await bucket.store.open(key("1").text, reading: .whole)
         #expect(truncate(bucket.path(try key("1").text), 10) == 0)
         await #expect(throws: BlobStoreError.self) { try await blob.bytes(ByteRange(first: 0, last: 999)) }
     }
@@ -259,7 +261,7 @@ struct DirectoryStoreTests {
     func removedWhileRead() async throws {
         let bucket = try TestBucket()
         _ = try await bucket.store.put([[1, 2, 3]], as: key("1"))
-        let blob = try await bucket.store.open(key("1").text)
+        let blob = try await bucket.store.open(key("1").text, reading: .whole)
         try FileManager.default.removeItem(atPath: bucket.path(try key("1").text))
         #expect(try await blob.bytes(ByteRange(first: 0, last: 2)) == [1, 2, 3])
     }

@@ -58,7 +58,7 @@ struct FolderRaceTests {
             return ("", .absent)
         }
         do throws(BlobStoreError) {
-            let upload = try await store.beginUpload(expectedSize: nil)
+            let upload = try await store.beginUpload(as: key, expectedSize: nil)
             do throws(BlobStoreError) {
                 try await upload.write(ByteBuffer(bytes: [1, 2, 3]))
                 _ = try await upload.seal()

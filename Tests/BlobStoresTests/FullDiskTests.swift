@@ -38,7 +38,7 @@ struct FullDiskTests {
         let (store, folder) = try smallDisk()
         let before = freeBytes(folder)
         for pieces in [17, 200] {
-            let upload = try await store.beginUpload(expectedSize: nil)
+            let upload = try await store.beginUpload(as: key("1"), expectedSize: nil)
             #expect(await fill(upload, pieces: pieces) == .noRoom)
             await upload.discard()
             #expect(freeBytes(folder) == before)
@@ -51,7 +51,7 @@ struct FullDiskTests {
     @Test("after a write that failed nothing more is taken, and a seal fails as well")
     func failureStays() async throws {
         let (store, _) = try smallDisk()
-        let upload = try await store.beginUpload(expectedSize: nil)
+        let upload = try await store.beginUpload(as: key("1"), expectedSize: nil)
         #expect(await fill(upload, pieces: 40) == .noRoom)
         await #expect(throws: BlobStoreError.noRoom) { try await upload.write(ByteBuffer(bytes: [1])) }
         await #expect(throws: BlobStoreError.noRoom) { try await upload.seal() }
@@ -62,14 +62,16 @@ struct FullDiskTests {
     func declared() async throws {
         let (store, folder) = try smallDisk()
         let free = Int64(freeBytes(folder))
-        await #expect(throws: BlobStoreError.noRoom) { try await store.beginUpload(expectedSize: free + 1) }
-        await (try store.beginUpload(expectedSize: free)).discard()
+        await #expect(throws: BlobStoreError.noRoom) {
+            try await store.beginUpload(as: key("1"), expectedSize: free + 1)
+        }
+        await (try store.beginUpload(as: key("1"), expectedSize: free)).discard()
     }
 
     @Test("a disk without room for the key's directories fails for want of room, and the object is not there")
     func noRoomForNames() async throws {
         let (store, _) = try smallDisk(",nr_inodes=5")
-        let upload = try await store.beginUpload(expectedSize: 1)
+        let upload = try await store.beginUpload(as: key("1"), expectedSize: 1)
         try await upload.write(ByteBuffer(bytes: [1]))
         _ = try await upload.seal()
         await #expect(throws: BlobStoreError.noRoom) { try await upload.publish(as: key("1")) }

@@ -46,7 +46,7 @@ func key(_ job: String, suffix: String? = nil, user: String = "alice") throws ->
 extension BlobStore {
     /// Stores pieces under a key.
     func put(_ pieces: [[UInt8]], as key: ObjectKey) async throws -> SealedBlob {
-        let upload = try await beginUpload(expectedSize: nil)
+        let upload = try await beginUpload(as: key, expectedSize: nil)
         for piece in pieces { try await upload.write(ByteBuffer(bytes: piece)) }
         let sealed = try await upload.seal()
         do {
@@ -60,7 +60,7 @@ extension BlobStore {
 
     /// All bytes under a key.
     func bytes(_ key: String) async throws -> [UInt8] {
-        let blob = try await open(key)
+        let blob = try await open(key, reading: .whole)
         guard blob.size > 0 else { return [] }
         return try await blob.bytes(ByteRange(first: 0, last: blob.size - 1))
     }
@@ -68,7 +68,7 @@ extension BlobStore {
     /// What opening a key throws; `nil` if it opens.
     func refusal(_ key: String) async -> BlobStoreError? {
         do throws(BlobStoreError) {
-            _ = try await open(key)
+            _ = try await open(key, reading: .whole)
             return nil
         } catch {
             return error

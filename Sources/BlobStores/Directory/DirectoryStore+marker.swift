@@ -12,7 +12,7 @@ extension DirectoryStore {
     public func marker() async throws(BlobStoreError) -> [UInt8]? {
         let blob: any OpenBlob
         do throws(BlobStoreError) {
-            blob = try await open("\(Self.markerFolder)/\(Self.markerName)")
+            blob = try await open("\(Self.markerFolder)/\(Self.markerName)", reading: nil)
         } catch .absent {
             // A link in its place, or a folder, is there and no marker: as empty as one.
             return try await threads.perform { () throws(BlobStoreError) in try self.hasSomethingForMarker() ? [] : nil

@@ -43,7 +43,9 @@ public final class DirectoryStore: BlobStore {
     deinit { _ = Glibc.close(root) }
 
     /// Starts what will become one object.
-    public func beginUpload(expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload {
+    public func beginUpload(
+        as key: ObjectKey, expectedSize: Int64?
+    ) async throws(BlobStoreError) -> any BlobUpload {
         let descriptor = try await threads.perform { () throws(BlobStoreError) in
             if let expectedSize, try self.freeBytes() < expectedSize { throw .noRoom }
             return try self.unnamedFile()
@@ -52,7 +54,7 @@ public final class DirectoryStore: BlobStore {
     }
 
     /// Opens an object for reading; what is read belongs to one and the same writing of it.
-    public func open(_ key: String) async throws(BlobStoreError) -> any OpenBlob {
+    public func open(_ key: String, reading plan: RangePlan?) async throws(BlobStoreError) -> any OpenBlob {
         // Names the kernel has at hand are opened here and now; only the others cost a change of thread.
         if let blob = try openBlob(key, onlyIfCached: true) { return blob }
         return try await threads.perform { () throws(BlobStoreError) in

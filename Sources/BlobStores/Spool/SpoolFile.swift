@@ -1,9 +1,11 @@
 internal import CustodeCore
 internal import Glibc
+internal import NIOCore
 
 /// The unnamed file of a spool; a crash takes it with the process.
 final class SpoolFile: Sendable {
-    private let descriptor: Int32
+    /// Open as long as this is.
+    let descriptor: Int32
     private let directory: String
 
     /// Makes the file in a directory, for nobody but this process.
@@ -24,20 +26,28 @@ final class SpoolFile: Sendable {
 
     /// Writes bytes at a place.
     func write(_ bytes: [UInt8], at offset: Int) throws(BlobStoreError) {
-        let code = bytes.withUnsafeBytes { bytes -> Int32 in
-            var done = 0
-            while done < bytes.count {
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-                let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-                if count < 0 {
-                    if errno == EINTR { continue }
-                    return errno
-                }
-                done += count
-            }
-            return 0
-        }
+        let code = bytes.withUnsafeBytes { writeAll($0, at: offset) }
         guard code == 0 else { throw failure("write", code) }
+    }
+
+    /// Writes bytes at a place.
+    func write(_ bytes: ByteBuffer, at offset: Int) throws(BlobStoreError) {
+        let code = bytes.withUnsafeReadableBytes { writeAll($0, at: offset) }
+        guard code == 0 else { throw failure("write", code) }
+    }
+
+    private func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int32 {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            if count < 0 {
+                if errno == EINTR { continue }
+                return errno
+            }
+            done += count
+        }
+        return 0
     }
 
     /// Reads bytes from a place on, as many as fit and as there are.

@@ -61,7 +61,7 @@ public struct ScrubBucket: Sendable {
     private func check(_ record: ObjectRecord, _ report: inout Report, _ pace: inout Pace) async throws -> Finding? {
         let blob: any OpenBlob
         do {
-            blob = try await parts.store.open(record.key)
+            blob = try await parts.store.open(record.key, reading: .whole)
         } catch BlobStoreError.absent {
             // It may have been collected since the page was read.
             guard try await parts.catalog.referenced([record.key]).first == true else { return nil }

@@ -3,11 +3,16 @@ struct SweepActing {
     /// A plan older than this is not acted on.
     static let oldestPlan = Duration.seconds(6 * 3_600)
 
+    /// However short the lease: an upload's parts may be begun a moment before its intent can be seen.
+    private static let shortestUnfinished = Duration.seconds(60)
+
     let parts: CollectionParts
     let run: CollectionRun
     let leadership: any CollectionLeadership
     /// When the listing began.
     let begun: Timestamp
+    /// What the store's clock is ahead of ours.
+    let bucketAhead: Duration
     let due: any ListingSpool
     /// Takes what was due and stays, so that it need not be seen twice again.
     let waiting: any ListingSpool
@@ -28,6 +33,9 @@ struct SweepActing {
         }
         try await act(on: batch, quarantine, &report)
         try await PurgeTrash(parts)(run, leadership: leadership, &report)
+        // Leases are real time, whatever counts as now.
+        let cutoff = begun + bucketAhead + (.zero - max(parts.policy.intentLease, Self.shortestUnfinished))
+        try await AbortUnfinished(parts)(before: cutoff, leadership: leadership, &report)
     }
 
     private func act(

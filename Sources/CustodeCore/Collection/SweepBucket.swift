@@ -138,7 +138,8 @@ public struct SweepBucket: Sendable {
             guard !options.isDry else { return report }
         } else {
             let acting = SweepActing(
-                parts: parts, run: run, leadership: leadership, begun: begun, due: planner.due,
+                parts: parts, run: run, leadership: leadership, begun: begun, bucketAhead: world.bucketAhead,
+                due: planner.due,
                 waiting: planner.waiting)
             do {
                 try await acting(&report)

@@ -22,6 +22,8 @@ public struct ReadObject: Sendable {
         public var ifRange: String?
         /// Whether only the head of the reply is wanted.
         public var headOnly = false
+        /// Whether somebody else will send the bytes, so that they need only be there.
+        public var sentByOthers = false
 
         /// A plain request for all of it.
         public init() {}
@@ -79,15 +81,23 @@ public struct ReadObject: Sendable {
         if !request.headOnly, let range = request.range, Self.applies(request.ifRange, record) {
             plan = try RangePlan(field: range, size: record.size)
         }
+        let bytesAreOurs = !request.headOnly && !request.sentByOthers
+        var reading: RangePlan?
+        if bytesAreOurs { reading = plan }
+        let blob = try await opened(record, reading)
+        return Reply(record: record, plan: plan, blob: bytesAreOurs ? blob : nil)
+    }
+
+    private func opened(_ record: ObjectRecord, _ plan: RangePlan?) async throws -> any OpenBlob {
         let blob: any OpenBlob
         do {
-            blob = try await store.open(record.key)
+            blob = try await store.open(record.key, reading: plan)
         } catch BlobStoreError.absent {
             throw Refusal.bytesMissing
         }
         // Bytes of another size are not this object's, whatever became of them.
         guard blob.size == record.size else { throw Refusal.bytesMissing }
-        return Reply(record: record, plan: plan, blob: request.headOnly ? nil : blob)
+        return blob
     }
 
     /// Whether a range still means the object it was asked for (RFC 9110 §13.1.5).

@@ -4,16 +4,20 @@ public import NIOCore
 ///
 /// A key is written once. Nothing is visible under a key before all of its bytes are durable.
 public protocol BlobStore: Sendable {
-    /// Starts receiving the bytes of one object, anywhere but at a key.
+    /// Starts receiving the bytes of one object; nothing is at its key before they are published.
     ///
+    /// - Parameter key: Where they are to go.
     /// - Parameter expectedSize: The size in bytes, where the client declared it.
-    /// - Throws: ``BlobStoreError/noRoom`` at once if the declared size cannot fit.
-    func beginUpload(expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload
+    /// - Throws: ``BlobStoreError/noRoom`` at once if the declared size cannot fit. ``BlobStoreError/keyTaken`` if the
+    ///   key holds something, from stores that must know before the bytes come.
+    func beginUpload(as key: ObjectKey, expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload
 
     /// Opens an object for reading; what is read belongs to one and the same writing of it.
     ///
+    /// - Parameter plan: What will be read first, so that a distant store need not be asked twice; `nil` if perhaps
+    ///   nothing will. Whatever it says, anything may be read.
     /// - Throws: ``BlobStoreError/absent``.
-    func open(_ key: String) async throws(BlobStoreError) -> any OpenBlob
+    func open(_ key: String, reading plan: RangePlan?) async throws(BlobStoreError) -> any OpenBlob
 
     /// Confirms that the store answers and takes writes.
     func probe() async throws(BlobStoreError)

@@ -19,6 +19,20 @@ public protocol CollectableStore: BlobStore {
     /// - Returns: Why it failed, in the order of the keys; `nil` for what is gone, or was before.
     func remove(_ keys: [String], while mayGoOn: @escaping @Sendable () -> Bool) async -> [BlobStoreError?]
 
+    /// Uploads in parts that were begun and neither published nor discarded, in the order of keys and ids.
+    ///
+    /// - Parameter last: The one to go on after; from the first if `nil`.
+    /// - Returns: Some of them; none after the last.
+    func unfinished(after last: UnfinishedUpload?) async throws(BlobStoreError) -> [UnfinishedUpload]
+
+    /// Forgets the parts of uploads.
+    ///
+    /// - Parameter mayGoOn: As for a removal.
+    /// - Returns: Why it failed, in the order of the uploads; `nil` for what is gone, or was before.
+    func abort(
+        _ uploads: [UnfinishedUpload], while mayGoOn: @escaping @Sendable () -> Bool
+    ) async -> [BlobStoreError?]
+
     /// What time it is for the store, whose clock dates the objects.
     func clock() async throws(BlobStoreError) -> Timestamp
 
@@ -27,6 +41,33 @@ public protocol CollectableStore: BlobStore {
 
     /// Writes the small file that tells whose bucket this is, durably, in the place of one before.
     func setMarker(_ bytes: [UInt8]) async throws(BlobStoreError)
+}
+
+extension CollectableStore {
+    /// None: a store without uploads in parts leaves nothing of those that were given up.
+    public func unfinished(after last: UnfinishedUpload?) async throws(BlobStoreError) -> [UnfinishedUpload] { [] }
+
+    /// Nothing to do, as there are none.
+    public func abort(
+        _ uploads: [UnfinishedUpload], while mayGoOn: @escaping @Sendable () -> Bool
+    ) async -> [BlobStoreError?] { uploads.map { _ in nil } }
+}
+
+/// An upload in parts that a store keeps open.
+public struct UnfinishedUpload: Sendable, Equatable {
+    /// Where it is to go.
+    public let key: String
+    /// The store's name for it.
+    public let id: String
+    /// When it was begun, by the store's clock.
+    public let begun: Timestamp
+
+    /// An upload as a store told it.
+    public init(key: String, id: String, begun: Timestamp) {
+        self.key = key
+        self.id = id
+        self.begun = begun
+    }
 }
 
 /// What a store tells of an object without opening it.

@@ -19,7 +19,7 @@ extension PutObject {
             lease: policy.collection.intentLease)
         var bytesMayBeThere = false
         do {
-            let upload = try await store.beginUpload(expectedSize: admission.request.length)
+            let upload = try await begin(&intent, admission, reception.contentType)
             do {
                 let sealed = try await receive(held, &iterator, &reception, into: upload, intent)
                 intent = try await place(upload, intent, admission, reception.contentType)
@@ -34,6 +34,20 @@ extension PutObject {
             await close(intent, bytesMayBeThere: bytesMayBeThere)
             throw error
         }
+    }
+
+    /// Starts an upload, moving on from a key that something already holds.
+    private func begin(
+        _ intent: inout UploadIntent, _ admission: Admission, _ contentType: String
+    ) async throws -> any BlobUpload {
+        for _ in 0..<Self.keyAttempts {
+            do {
+                return try await store.beginUpload(as: intent.key, expectedSize: admission.request.length)
+            } catch BlobStoreError.keyTaken {
+                intent = try await catalog.move(intent, to: firstKeys(admission, contentType: contentType).suffixed)
+            }
+        }
+        throw BlobStoreError.unavailable("three random keys in a row were taken")
     }
 
     private func receive(
@@ -55,12 +69,14 @@ extension PutObject {
         return sealed
     }
 
+    private static let keyAttempts = 3
+
     /// Gives the sealed bytes a key, moving on from one that something already holds.
     private func place(
         _ upload: any BlobUpload, _ first: UploadIntent, _ admission: Admission, _ contentType: String
     ) async throws -> UploadIntent {
         var intent = first
-        for _ in 0..<3 {
+        for _ in 0..<Self.keyAttempts {
             do {
                 try await upload.publish(as: intent.key)
                 return intent

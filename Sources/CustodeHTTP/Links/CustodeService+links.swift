@@ -64,7 +64,13 @@ extension CustodeService {
 
     func download(_ exchange: Exchange, _ token: String) async throws -> Reply {
         let claims = try verify(exchange, token, for: .download)
-        return served(try await readObject(claims, try readRequest(exchange)), claims.disposition, exchange)
+        var request = try readRequest(exchange)
+        guard configuration.delivery == .redirect, let presigner, Self.suitsOthers(exchange) else {
+            return served(try await readObject(claims, request), claims.disposition, exchange)
+        }
+        request.sentByOthers = true
+        let reply = try await readObject(claims, request)
+        return redirect(reply.record, claims, presigner)
     }
 
     func upload(_ exchange: Exchange, _ token: String) async throws -> Reply {

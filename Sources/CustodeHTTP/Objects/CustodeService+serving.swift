@@ -30,7 +30,7 @@ extension CustodeService {
         }
         addValidators(record, to: &reply)
         addServingRules(record, disposition, to: &reply)
-        if case .accel(let prefix) = configuration.delivery, Self.suitsNginx(exchange) {
+        if case .accel(let prefix) = configuration.delivery, Self.suitsOthers(exchange) {
             // nginx finds the length and the range for itself.
             reply.status = .ok
             reply.content = .nothing
@@ -41,8 +41,31 @@ extension CustodeService {
         return reply
     }
 
-    /// Whether nginx, which knows neither our tags nor our dates, would decide a request as it was decided here.
-    private static func suitsNginx(_ exchange: Exchange) -> Bool {
+    /// The longest that a URL of the bucket is good for.
+    private static let longestRedirect: Int64 = 60
+
+    /// Sends a reader to the bucket, for no longer than the link lives.
+    func redirect(_ record: ObjectRecord, _ link: LinkClaims, _ presigner: any PresigningStore) -> Reply {
+        var usual = Reply(.found)
+        addServingRules(record, link.disposition, to: &usual)
+        let fields = PresignedFields(
+            contentType: usual.fields[.contentType] ?? "application/octet-stream",
+            contentDisposition: usual.fields[.contentDisposition] ?? "attachment",
+            cacheControl: Self.cacheControl)
+        let left = link.expiresAt.seconds - clock.now().seconds
+        var reply = Reply(.found)
+        reply.fields[.location] = presigner.presign(
+            record.key, fields, seconds: Int(max(1, min(Self.longestRedirect, left))))
+        reply.fields[.cacheControl] = Self.cacheControl
+        reply.fields[.referrerPolicy] = "no-referrer"
+        reply.length = 0
+        return reply
+    }
+
+    private static let cacheControl = "private, no-store"
+
+    /// Whether nginx or a bucket, which know neither our tags nor our dates, would decide a request as it was here.
+    static func suitsOthers(_ exchange: Exchange) -> Bool {
         let conditions: [HTTPField.Name] = [.ifMatch, .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince, .ifRange]
         return exchange.method == .get && conditions.allSatisfy { exchange.request.headers[$0] == nil }
     }
@@ -50,7 +73,7 @@ extension CustodeService {
     private func addValidators(_ record: ObjectRecord, to reply: inout Reply) {
         reply.fields[.eTag] = record.etag.text
         reply.fields[.lastModified] = record.createdAt.httpDate
-        reply.fields[.cacheControl] = "private, no-store"
+        reply.fields[.cacheControl] = Self.cacheControl
     }
 
     private func addServingRules(_ record: ObjectRecord, _ wanted: Disposition, to reply: inout Reply) {

@@ -35,9 +35,7 @@ extension Parts {
 
     /// A place in the state directory for more than memory should hold.
     func spool(_ threads: NIOThreadPool) throws(BlobStoreError) -> any ListingSpool {
-        try? FileManager.default.createDirectory(
-            atPath: settings.stateDirectory, withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700])
+        makeStateDirectory()
         return try FileSpool(directory: settings.stateDirectory, threads: threads)
     }
 
@@ -48,9 +46,16 @@ extension Parts {
         let threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
         do {
-            let value = try await body(try store(threads), threads)
-            try await threads.shutdownGracefully()
-            return value
+            let bucket = try bucket(threads)
+            do {
+                let value = try await body(bucket.store, threads)
+                await bucket.close()
+                try await threads.shutdownGracefully()
+                return value
+            } catch {
+                await bucket.close()
+                throw error
+            }
         } catch {
             try? await threads.shutdownGracefully()
             throw error

@@ -2,6 +2,7 @@ import BlobStores
 import ContentSniffer
 import CustodeCore
 import Foundation
+import HTTPFetch
 import Identity
 import Logging
 import NIOPosix
@@ -45,11 +46,29 @@ struct Parts {
         try await PostgresConnection.connect(PostgresConfiguration(uri: try settings.requireDatabase()))
     }
 
-    /// - Parameter threads: Where the bucket's system calls are made; running.
-    func store(_ threads: NIOThreadPool) throws -> any CollectableStore {
+    /// Opens the bucket; an S3 one is not asked for anything yet.
+    ///
+    /// - Parameter threads: Where system calls that may wait for a disk are made; running.
+    func bucket(_ threads: NIOThreadPool) throws -> Bucket {
         switch try settings.requireBucket() {
-        case .directory(let path): try DirectoryStore(path: path, threads: threads)
+        case .directory(let path):
+            return Bucket(store: try DirectoryStore(path: path, threads: threads), fetcher: nil)
+        case .s3(let location):
+            makeStateDirectory()
+            let fetcher = try Fetcher()
+            let configuration = S3Configuration(
+                bucket: location.bucket, endpoint: location.endpoint, region: location.region, style: location.style,
+                accessKey: location.accessKey, secretKey: location.secretKey,
+                spoolDirectory: settings.stateDirectory)
+            let store = try S3Store(configuration, fetcher: fetcher, threads: threads, clock: clock, random: random)
+            return Bucket(store: store, fetcher: fetcher)
         }
+    }
+
+    func makeStateDirectory() {
+        try? FileManager.default.createDirectory(
+            atPath: settings.stateDirectory, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
     }
 
     func keyRing() throws -> KeyRing {

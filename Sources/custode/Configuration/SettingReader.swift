@@ -13,6 +13,8 @@ struct SettingReader {
     /// One sentence for each thing that is wrong.
     var faults: [String] { sources.faults + own }
 
+    mutating func fault(_ sentence: String) { own.append(sentence) }
+
     mutating func optional(_ name: SettingName) -> String? {
         let value = sources.value(name)
         if let value { effective.append((name, name.isSecret ? Self.masked(value) : value)) }
@@ -61,14 +63,15 @@ struct SettingReader {
 
     mutating func bucket() -> BucketLocation? {
         guard let value = optional(.bucket) else { return nil }
-        if value.hasPrefix("s3://") || value.hasPrefix("supabase://") {
-            own.append("CUSTODE_BUCKET: this version serves directories alone; write file:///directory")
+        if value.hasPrefix("s3://") { return s3Bucket(value) }
+        if value.hasPrefix("supabase://") {
+            own.append("CUSTODE_BUCKET: this version serves directories and S3; write file:///directory or s3://bucket")
             return nil
         }
         guard value.hasPrefix("file:///"), let path = value.dropFirst("file://".count).removingPercentEncoding,
             path.count > 1, !path.contains("?")
         else {
-            own.append("CUSTODE_BUCKET: \(value) is not file:///directory")
+            own.append("CUSTODE_BUCKET: \(value) is neither file:///directory nor s3://bucket?…")
             return nil
         }
         return .directory(path)
@@ -77,15 +80,22 @@ struct SettingReader {
     mutating func delivery(_ bucket: BucketLocation?) -> ServiceConfiguration.Delivery {
         let mode = text(.delivery, "stream")
         let prefix = optional(.accelPrefix)
+        var isDirectory = true
+        if case .s3? = bucket { isDirectory = false }
         switch mode {
         case "stream":
             if prefix != nil { own.append("CUSTODE_ACCEL_PREFIX: only CUSTODE_DELIVERY=accel uses it") }
             return .stream
+        case "accel" where !isDirectory:
+            own.append("CUSTODE_DELIVERY: accel goes with a directory; S3 has stream and redirect")
         case "accel":
             var prefix = prefix ?? "/custode-internal/"
             if !prefix.hasPrefix("/") { own.append("CUSTODE_ACCEL_PREFIX: \(prefix) must begin with a slash") }
             if !prefix.hasSuffix("/") { prefix += "/" }
             return .accel(prefix: prefix)
+        case "redirect" where !isDirectory:
+            if prefix != nil { own.append("CUSTODE_ACCEL_PREFIX: only CUSTODE_DELIVERY=accel uses it") }
+            return .redirect
         case "redirect":
             own.append("CUSTODE_DELIVERY: redirect goes with S3 and Supabase; a directory has stream and accel")
         default:

@@ -1,3 +1,4 @@
+import BlobStores
 import CustodeCore
 import CustodeHTTP
 import Foundation
@@ -75,7 +76,9 @@ struct Settings: CustomStringConvertible {
     /// - Throws: ``Faults`` if it was not given.
     func requireBucket() throws -> BucketLocation {
         guard let bucket else {
-            throw Faults(list: ["CUSTODE_BUCKET: required; such as file:///var/lib/custode/bucket"])
+            throw Faults(list: [
+                "CUSTODE_BUCKET: required; such as file:///var/lib/custode/bucket or s3://bucket?region=eu-central-1"
+            ])
         }
         return bucket
     }
@@ -106,4 +109,16 @@ struct HostPort: CustomStringConvertible, Equatable {
 enum BucketLocation: Equatable {
     /// A directory by its absolute path.
     case directory(String)
+    /// A bucket of an S3-compatible service.
+    case s3(S3Location)
+}
+
+/// A bucket of an S3-compatible service, and the keys to it.
+struct S3Location: Equatable {
+    let bucket: String
+    let endpoint: String
+    let region: String
+    let style: S3Configuration.Style
+    let accessKey: String
+    let secretKey: String
 }

@@ -42,7 +42,7 @@ struct Server {
         let pool: PostgresPool
         let lookups: PostgresPool
         let collectors: PostgresPool
-        let store: any CollectableStore
+        let bucket: Bucket
         let sniffer: MagicSniffer
         let metrics: ServiceMetrics
 
@@ -52,15 +52,18 @@ struct Server {
             pool = try parts.pool(Server.connections)
             lookups = try parts.pool(Server.lookupConnections)
             collectors = try parts.collectionPool()
-            store = try parts.store(threads)
+            bucket = try parts.bucket(threads)
             sniffer = try MagicSniffer()
             metrics = ServiceMetrics(pools: [pool, lookups, collectors])
         }
+
+        var store: any CollectableStore { bucket.store }
 
         func close() async throws {
             await pool.close()
             await lookups.close()
             await collectors.close()
+            await bucket.close()
             sniffer.shutdown()
             try await threads.shutdownGracefully()
         }
@@ -77,6 +80,7 @@ struct Server {
         configuration.corsOrigins = settings.corsOrigins
         let service = CustodeService(
             configuration: configuration, policy: settings.policy, catalog: catalog, store: resources.store,
+            presigner: resources.store as? any PresigningStore,
             sniffer: MagicTypeSniffer(sniffer: resources.sniffer), authenticator: serviceKeys,
             signer: parts.signer(linkKeys, identity: identity ?? ""), clock: parts.clock, random: parts.random,
             metrics: resources.metrics, logger: parts.logger)

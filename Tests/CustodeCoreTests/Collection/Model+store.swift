@@ -2,9 +2,11 @@ import CustodeCore
 import NIOCore
 
 extension Model: CollectableStore {
-    func beginUpload(expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload { throw .noRoom }
+    func beginUpload(as key: ObjectKey, expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload {
+        throw .noRoom
+    }
 
-    func open(_ key: String) async throws(BlobStoreError) -> any OpenBlob {
+    func open(_ key: String, reading plan: RangePlan?) async throws(BlobStoreError) -> any OpenBlob {
         guard let blob = with({ $0.bucket[key] }) else { throw .absent }
         return FakeBlob(bytes: Array("\(blob.content)".utf8))
     }

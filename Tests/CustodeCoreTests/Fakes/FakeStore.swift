@@ -36,14 +36,14 @@ final class FakeStore: BlobStore {
         if let fault = state.withLock({ $0.faults[call] }) { throw fault }
     }
 
-    func beginUpload(expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload {
+    func beginUpload(as key: ObjectKey, expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload {
         journal.note(.beginUpload)
         try check(.beginUpload)
         state.withLock { $0.openUploads += 1 }
         return FakeUpload(self)
     }
 
-    func open(_ key: String) async throws(BlobStoreError) -> any OpenBlob {
+    func open(_ key: String, reading plan: RangePlan?) async throws(BlobStoreError) -> any OpenBlob {
         journal.note(.open(key))
         try check(.open)
         guard let bytes = objects[key] else { throw .absent }

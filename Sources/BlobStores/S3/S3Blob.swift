@@ -1,0 +1,125 @@
+internal import CustodeCore
+internal import HTTPFetch
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// An object of a bucket, opened; every read is of the same writing of it.
+final class S3Blob: OpenBlob {
+    let size: Int64
+    private let store: S3Store
+    private let key: String
+    private let etag: String
+    /// A range whose bytes are on their way since the opening.
+    private let first: Mutex<(range: ByteRange, body: FetchBody)?>
+
+    init(store: S3Store, key: String, etag: String, size: Int64, first: (ByteRange, FetchBody)?) {
+        self.store = store
+        self.key = key
+        self.etag = etag
+        self.size = size
+        self.first = Mutex(first.map { (range: $0.0, body: $0.1) })
+    }
+
+    var file: NIOFileHandle? { nil }
+
+    /// A `Range` field.
+    static func field(_ range: ByteRange) -> String { "bytes=\(range.first)-\(range.last)" }
+
+    func read(_ range: ByteRange) -> AsyncThrowingStream<ByteBuffer, any Error> {
+        let reading = S3Reading(range, of: self, body: takeFirst(range))
+        return AsyncThrowingStream { try await reading.next() }
+    }
+
+    private func takeFirst(_ range: ByteRange) -> FetchBody? {
+        first.withLock { first in
+            guard let (ready, body) = first, ready == range else { return nil }
+            first = nil
+            return body
+        }
+    }
+
+    /// Asks for a range, of the object that was opened and no other.
+    fileprivate func fetch(_ range: ByteRange) async throws(BlobStoreError) -> FetchBody {
+        var request = S3Request("GET", key)
+        request.headers = [("range", Self.field(range)), ("if-match", etag)]
+        do throws(S3Error) {
+            let response = try await store.sender.send(request)
+            guard response.status == 206 || range.count == size else {
+                throw S3Error(
+                    status: response.status, code: "RangeIgnored", message: "a range was asked for and not given",
+                    mayBeDone: false, isPassing: false)
+            }
+            return response.body
+        } catch {
+            if error.isPreconditionFailed { throw .unavailable("an object was written anew while it was read") }
+            throw store.refusal(error)
+        }
+    }
+
+    fileprivate func refusal(_ error: FetchError) -> BlobStoreError { store.refusal(S3Error(error)) }
+}
+
+/// One reading of a range, which goes on where a connection broke.
+private final class S3Reading: Sendable {
+    /// How often it takes up again what broke off.
+    private static let resumptions = 4
+
+    private struct State {
+        var offset: Int64
+        var body: FetchBody?
+        var resumptions = 0
+    }
+
+    private let blob: S3Blob
+    private let last: Int64
+    private let state: Mutex<State>
+
+    init(_ range: ByteRange, of blob: S3Blob, body: FetchBody?) {
+        self.blob = blob
+        last = range.last
+        state = Mutex(State(offset: range.first, body: body))
+    }
+
+    func next() async throws(BlobStoreError) -> ByteBuffer? {
+        while true {
+            let (offset, known) = state.withLock { ($0.offset, $0.body) }
+            guard offset <= last else { return nil }
+            let body: FetchBody
+            if let known {
+                body = known
+            } else {
+                guard last < blob.size else { throw .unavailable("a range lies beyond its object") }
+                body = try await blob.fetch(ByteRange(first: offset, last: last))
+                state.withLock { $0.body = body }
+            }
+            do throws(FetchError) {
+                guard let piece = try await body.next() else {
+                    throw FetchError(.broken, "an object ended before its end")
+                }
+                return try take(piece, at: offset)
+            } catch {
+                try mayResume(after: error)
+            }
+        }
+    }
+
+    private func take(_ piece: ByteBuffer, at offset: Int64) throws(FetchError) -> ByteBuffer {
+        let end = offset + Int64(piece.readableBytes)
+        guard end <= last + 1 else { throw FetchError(.malformed, "an object has more bytes than it was said to have") }
+        state.withLock { state in
+            state.offset = end
+            if end > last { state.body = nil }
+        }
+        return piece
+    }
+
+    private func mayResume(after error: FetchError) throws(BlobStoreError) {
+        let mayTryAgain = state.withLock { state in
+            state.body = nil
+            state.resumptions += 1
+            return state.resumptions <= Self.resumptions
+        }
+        guard error.code == .broken || error.code == .timedOut, mayTryAgain else { throw blob.refusal(error) }
+    }
+}

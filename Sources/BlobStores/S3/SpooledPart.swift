@@ -1,0 +1,66 @@
+internal import Cryptography
+internal import CustodeCore
+internal import HTTPFetch
+internal import NIOCore
+
+/// A part of an upload: in memory while it is small, else in an unnamed file; hashed as it comes.
+///
+/// Filled in one place at a time, and sent after.
+final class SpooledPart: @unchecked Sendable {
+    // Unchecked: the drain of the upload fills it, in order; its lock orders that and the sending.
+
+    /// How many bytes stay in memory.
+    static let inMemory = 256 * 1_024
+
+    let number: Int
+    private(set) var size: Int64 = 0
+    private(set) var hash = ""
+    private var memory = ByteBuffer()
+    private(set) var file: SpoolFile?
+    private var hasher: SHA256?
+
+    /// - Parameter hashes: Whether it needs a hash of its own, as all but the first do.
+    init(number: Int, hashes: Bool) {
+        self.number = number
+        hasher = hashes ? SHA256() : nil
+    }
+
+    /// Takes further bytes.
+    ///
+    /// - Parameter makeFile: Called once there are more than memory should hold.
+    func append(_ bytes: ByteBuffer, _ makeFile: () throws(BlobStoreError) -> SpoolFile) throws(BlobStoreError) {
+        bytes.withUnsafeReadableBytes { hasher?.update($0) }
+        let offset = size
+        size += Int64(bytes.readableBytes)
+        if file == nil, size <= Self.inMemory {
+            memory.writeImmutableBuffer(bytes)
+            return
+        }
+        if file == nil {
+            let made = try makeFile()
+            try made.write(memory, at: 0)
+            memory = ByteBuffer()
+            file = made
+        }
+        try file?.write(bytes, at: Int(offset))
+    }
+
+    /// Ends it.
+    ///
+    /// - Parameter hash: Its SHA-256, where it has no hasher of its own.
+    func finish(_ hash: @autoclosure () -> [UInt8]) { self.hash = Hex.encode(hasher.take()?.finalize() ?? hash()) }
+
+    /// What to send.
+    var body: FetchRequestBody {
+        if let file {
+            return .file(descriptor: file.descriptor, offset: 0, count: size, owner: file)
+        }
+        return size == 0 ? .none : .bytes(memory)
+    }
+
+    /// Gives its file back, for the next part.
+    func release() -> SpoolFile? {
+        memory = ByteBuffer()
+        return file.take()
+    }
+}

@@ -1,0 +1,33 @@
+/// Forgets the parts of uploads that nobody goes on with: those of keys of ours, begun longer ago than an upload's lease
+/// could excuse, for which no intent is open and to which nothing refers.
+struct AbortUnfinished {
+    private let parts: CollectionParts
+
+    init(_ parts: CollectionParts) { self.parts = parts }
+
+    /// - Parameter cutoff: By the store's clock; what was begun later is left alone.
+    /// - Throws: ``CatalogError``, ``BlobStoreError``.
+    func callAsFunction(
+        before cutoff: Timestamp, leadership: any CollectionLeadership, _ report: inout CollectionReport
+    ) async throws {
+        var last: UnfinishedUpload?
+        while true {
+            let page = try await parts.store.unfinished(after: last)
+            guard let end = page.last else { return }
+            guard end != last else {
+                throw BlobStoreError.unavailable("the list of unfinished uploads does not advance")
+            }
+            last = end
+            let old = page.filter { $0.begun < cutoff && ObjectKey(parsing: $0.key) != nil }
+            guard !old.isEmpty else { continue }
+            try Task.checkCancellation()
+            let isAlive = try await parts.catalog.referenced(old.map(\.key))
+            let dead = zip(old, isAlive).filter { !$0.1 }.map(\.0)
+            try await leadership.renew()
+            let holds = parts.holding(since: parts.clock.now(), for: leadership.fence.lease)
+            for (upload, failure) in zip(dead, await parts.store.abort(dead, while: holds)) {
+                if let failure, failure != .cancelled { report.noteFailure(upload.key, "\(failure)") }
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+internal import CLibCurl
+internal import Glibc
+internal import NIOCore
+internal import Synchronization
+
+/// One request on its way, and the reply to it.
+///
+/// The easy handle belongs to the loop's thread. It is made for this request and freed after it, so that nothing of
+/// one request's credentials can be left for another.
+final class Transfer: Sendable {
+    let request: FetchRequest
+    private let loop: FetchLoop
+    private let state = Mutex(TransferState())
+    /// Touched by the loop's thread alone.
+    nonisolated(unsafe) private var handle: OpaqueHandle?
+    nonisolated(unsafe) private var fields: UnsafeMutablePointer<curl_slist>?
+    nonisolated(unsafe) private var sent: Int64 = 0
+    nonisolated(unsafe) private var bodyFailure: FetchError?
+    /// How many bytes may wait for the reader.
+    nonisolated(unsafe) private var mark = 0
+
+    typealias OpaqueHandle = UnsafeMutableRawPointer
+
+    init(_ request: FetchRequest, on loop: FetchLoop) {
+        self.request = request
+        self.loop = loop
+    }
+
+    // MARK: For the task that reads
+
+    func head() async throws(FetchError) -> FetchHead {
+        let result: Result<FetchHead, FetchError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in state.withLock { $0.askForHead(waiter) }.perform() }
+        } onCancel: {
+            abandon()
+        }
+        return try result.get()
+    }
+
+    func next() async throws(FetchError) -> ByteBuffer? {
+        let result: Result<ByteBuffer?, FetchError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                let (resumes, wakeup) = state.withLock { $0.askForBytes(waiter) }
+                if resumes { loop.resume(self) }
+                wakeup.perform()
+            }
+        } onCancel: {
+            abandon()
+        }
+        return try result.get()
+    }
+
+    /// Ends it, wherever it is; harmless after its end.
+    func abandon() {
+        let (wasOver, wakeup) = state.withLock { state in (state.isOver, state.abandon()) }
+        if !wasOver { loop.remove(self) }
+        wakeup.perform()
+    }
+
+    // MARK: For the loop
+
+    /// The handle, set up; `nil` if it was given up before, or cannot be.
+    func begin(mark: Int) -> OpaqueHandle? {
+        guard !state.withLock({ $0.isAbandoned }) else { return nil }
+        self.mark = mark
+        guard let handle = curl_easy_init() else {
+            end(.failure(FetchError(.stopped, "there is no memory for a request")))
+            return nil
+        }
+        self.handle = handle
+        guard prepare(handle) else {
+            end(.failure(FetchError(.malformed, "the URL or a header field is malformed")))
+            free()
+            return nil
+        }
+        return handle
+    }
+
+    func end(_ result: Result<Void, FetchError>) { state.withLock { $0.end(result) }.perform() }
+
+    /// Goes on where it was paused.
+    func unpause() {
+        if let handle { curl_easy_pause(handle, CURLPAUSE_CONT) }
+    }
+
+    /// Takes the handle out of the loop's hands.
+    func free(from multi: OpaqueHandle? = nil) {
+        guard let handle else { return }
+        if let multi { curl_multi_remove_handle(multi, handle) }
+        curl_easy_cleanup(handle)
+        curl_slist_free_all(fields)
+        fields = nil
+        self.handle = nil
+    }
+
+    /// What a result of libcurl's means.
+    func outcome(_ code: CURLcode) -> Result<Void, FetchError> {
+        if code == CURLE_OK { return .success(()) }
+        if let bodyFailure { return .failure(bodyFailure) }
+        var text = String(cString: curl_easy_strerror(code))
+        if let handle, case let number = custode_curl_os_error(handle), number != 0 {
+            text += " (\(String(cString: strerror(Int32(number)))))"
+        }
+        let kind: FetchError.Code =
+            switch code {
+            case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
+                CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE:
+                .cannotConnect
+            case CURLE_OPERATION_TIMEDOUT: .timedOut
+            case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .malformed
+            default: .broken
+            }
+        return .failure(FetchError(kind, text))
+    }
+
+    // MARK: For libcurl, on the loop's thread
+
+    fileprivate func takeLine(_ bytes: UnsafeRawBufferPointer) {
+        var line = Substring(decoding: bytes, as: UTF8.self)
+        while let last = line.utf8.last, last == 13 || last == 10 { line = Substring(line.utf8.dropLast()) }
+        state.withLock { $0.take(headerLine: line) }.perform()
+    }
+
+    fileprivate func takeBytes(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let mark = mark
+        let taken = state.withLock { state in
+            state.isAbandoned ? nil : state.take(bytes, mark: mark)
+        }
+        guard let (pauses, wakeup) = taken else { return -1 }
+        if pauses, let handle { curl_easy_pause(handle, CURLPAUSE_RECV) }
+        wakeup.perform()
+        return bytes.count
+    }
+
+    fileprivate func giveBytes(_ space: UnsafeMutableRawBufferPointer) -> Int {
+        let count = min(Int64(space.count), request.body.count - sent)
+        guard count > 0, let base = space.baseAddress else { return 0 }
+        switch request.body {
+        case .none: return 0
+        case .bytes(let buffer):
+            buffer.withUnsafeReadableBytes { bytes in
+                space.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[Int(sent)..<Int(sent + count)]))
+            }
+            sent += count
+            return Int(count)
+        case .file(let descriptor, let offset, _, _):
+            let read = pread(descriptor, base, Int(count), off_t(offset + sent))
+            guard read > 0 else {
+                let reason = read == 0 ? "it is shorter than it was" : String(cString: strerror(errno))
+                bodyFailure = FetchError(.unreadableBody, "cannot read what is to be sent: \(reason)")
+                return Int(CURL_READFUNC_ABORT)
+            }
+            sent += Int64(read)
+            return read
+        }
+    }
+
+    fileprivate func rewind(to offset: Int64) { sent = offset }
+
+    private func prepare(_ handle: OpaqueHandle) -> Bool {
+        let me = Unmanaged.passUnretained(self).toOpaque()
+        var isGood = custode_curl_string(handle, CURLOPT_URL, request.url) == CURLE_OK
+        for (name, value) in request.headers {
+            guard Self.isPlain(name), Self.isPlain(value) else { return false }
+            // An empty value wants a semicolon, or libcurl takes the field out.
+            guard let more = curl_slist_append(fields, value.isEmpty ? "\(name);" : "\(name): \(value)") else {
+                return false
+            }
+            fields = more
+        }
+        // Waiting for leave costs a round trip, and what is sent can be sent again.
+        fields = curl_slist_append(fields, "Expect:")
+        isGood = isGood && custode_curl_list(handle, CURLOPT_HTTPHEADER, fields) == CURLE_OK
+        custode_curl_pointer(handle, CURLOPT_PRIVATE, me)
+        custode_curl_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+        custode_curl_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        custode_curl_long(handle, CURLOPT_PATH_AS_IS, 1)
+        custode_curl_long(handle, CURLOPT_NOSIGNAL, 1)
+        // What is signed goes where the configuration says, and nowhere else.
+        custode_curl_long(handle, CURLOPT_FOLLOWLOCATION, 0)
+        custode_curl_string(handle, CURLOPT_NOPROXY, "*")
+        custode_curl_long(handle, CURLOPT_CONNECTTIMEOUT_MS, 5_000)
+        let seconds = max(1, request.stall.components.seconds)
+        custode_curl_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
+        custode_curl_long(handle, CURLOPT_LOW_SPEED_TIME, Int(seconds))
+        custode_curl_long(handle, CURLOPT_BUFFERSIZE, mark)
+        custode_curl_pointer(handle, CURLOPT_WRITEDATA, me)
+        custode_curl_pointer(handle, CURLOPT_HEADERDATA, me)
+        custode_curl_on_bytes(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, me in
+            guard let me, let bytes else { return 0 }
+            let taken = Transfer.at(me).takeBytes(UnsafeRawBufferPointer(start: bytes, count: size * count))
+            return taken < 0 ? 0 : taken
+        }
+        custode_curl_on_bytes(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, me in
+            guard let me, let bytes else { return 0 }
+            Transfer.at(me).takeLine(UnsafeRawBufferPointer(start: bytes, count: size * count))
+            return size * count
+        }
+        return isGood && prepareMethod(handle, me)
+    }
+
+    private func prepareMethod(_ handle: OpaqueHandle, _ me: OpaqueHandle) -> Bool {
+        switch (request.method, request.body.count) {
+        case ("GET", 0): break
+        case ("HEAD", 0): custode_curl_long(handle, CURLOPT_NOBODY, 1)
+        default:
+            custode_curl_string(handle, CURLOPT_CUSTOMREQUEST, request.method)
+            guard request.method != "DELETE" || request.body.count > 0 else { return true }
+            custode_curl_long(handle, CURLOPT_UPLOAD, 1)
+            custode_curl_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(request.body.count))
+            if request.body.count > 256 * 1_024 {
+                custode_curl_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, 256 * 1_024)
+            } else {
+                custode_curl_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, 16 * 1_024)
+            }
+            custode_curl_pointer(handle, CURLOPT_READDATA, me)
+            custode_curl_pointer(handle, CURLOPT_SEEKDATA, me)
+            custode_curl_on_read(handle) { space, size, count, me in
+                guard let me, let space else { return 0 }
+                return Transfer.at(me).giveBytes(UnsafeMutableRawBufferPointer(start: space, count: size * count))
+            }
+            custode_curl_on_seek(handle) { me, offset, origin in
+                guard let me, origin == SEEK_SET else { return Int32(CURL_SEEKFUNC_FAIL) }
+                Transfer.at(me).rewind(to: Int64(offset))
+                return Int32(CURL_SEEKFUNC_OK)
+            }
+        }
+        return true
+    }
+
+    private static func at(_ pointer: UnsafeMutableRawPointer) -> Transfer {
+        Unmanaged<Transfer>.fromOpaque(pointer).takeUnretainedValue()
+    }
+
+    /// Whether a text may stand in a head: no line can be smuggled in.
+    private static func isPlain(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+    }
+}
