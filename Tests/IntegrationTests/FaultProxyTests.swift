@@ -1,5 +1,6 @@
 import CustodeTesting
 import Foundation
+import Glibc
 import Testing
 
 @Suite("The proxy that makes faults")
@@ -183,6 +184,7 @@ struct FaultProxyTests {
     @Test("what is not HTTP goes through as it is")
     func other() async throws {
         let echo = try FreePort.pick()
+        let folder = try TestFolder()
         let server = try ChildProcess.start(
             "/usr/bin/env",
             [
@@ -190,23 +192,26 @@ struct FaultProxyTests {
                 """
                 import socket
                 listener = socket.create_server(("127.0.0.1", \(echo)))
-                peer, _ = listener.accept()
-                while data := peer.recv(4096): peer.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok" + data)
+                while True:
+                    peer, _ = listener.accept()
+                    while data := peer.recv(4096):
+                        peer.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok" + data)
                 """,
-            ], environment: Command.environment)
-        #expect(try await eventually { isBound(echo) })
+            ], environment: Command.environment, errors: folder.path + "/errors")
+        let isUp = try await eventually(within: .seconds(30)) {
+            if server.status != nil { throw HarnessError("no echo: \(folder.text("errors") ?? "")") }
+            guard let probe = try? await RawConnection.open(port: echo) else { return false }
+            probe.close()
+            return true
+        }
+        #expect(isUp)
         let proxy = try FaultProxy(to: echo)
         let connection = try await RawConnection.open(port: proxy.port)
         try await connection.send("hello")
         #expect(try await connection.read().text == "ok")
         #expect(proxy.requestLines.isEmpty)
         connection.close()
-        #expect(try await server.end() == 0)
-    }
-
-    /// Whether somebody listens there; a connection would be taken for the only one.
-    private func isBound(_ port: UInt16) -> Bool {
-        let line = "0100007F:" + String(port, radix: 16, uppercase: true) + " 00000000:0000 0A"
-        return (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8))?.contains(line) == true
+        server.signal(SIGKILL)
+        _ = try await server.end()
     }
 }
