@@ -14,6 +14,9 @@ public enum FreePort {
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
             guard descriptor >= 0 else { throw HarnessError.system("socket", errno) }
             defer { close(descriptor) }
+            // A child that is about to become another program holds the port a little longer; this lets others have it.
+            var one: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
             if withLoopback(port, { bind(descriptor, $0, $1) }) == 0 { return port }
         }
         throw HarnessError("no free port")
