@@ -14,7 +14,7 @@ final class FetchDriver: @unchecked Sendable {
 
     /// The least and the most bytes that wait for one reader.
     private static let leastMark = 16 * 1_024
-    private static let greatestMark = 128 * 1_024
+    private static let greatestMark = 256 * 1_024
 
     private let multi: UnsafeMutableRawPointer
     private let poll: Int32

@@ -19,6 +19,9 @@ final class Transfer: Sendable {
     /// How many bytes may wait for the reader.
     nonisolated(unsafe) private var mark = 0
 
+    /// How many bytes are read from a socket at once, at most.
+    private static let largestRead = 128 * 1_024
+
     typealias OpaqueHandle = UnsafeMutableRawPointer
 
     init(_ request: FetchRequest, on loop: FetchLoop) {
@@ -183,7 +186,7 @@ final class Transfer: Sendable {
         let seconds = max(1, request.stall.components.seconds)
         custode_curl_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
         custode_curl_long(handle, CURLOPT_LOW_SPEED_TIME, Int(seconds))
-        custode_curl_long(handle, CURLOPT_BUFFERSIZE, mark)
+        custode_curl_long(handle, CURLOPT_BUFFERSIZE, min(mark, Self.largestRead))
         custode_curl_pointer(handle, CURLOPT_WRITEDATA, me)
         custode_curl_pointer(handle, CURLOPT_HEADERDATA, me)
         custode_curl_on_bytes(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, me in

@@ -39,6 +39,7 @@ stop_everything() {
     local one
     for one in "${servers[@]}"; do stop_server "$one"; done
     for one in "${clusters[@]}"; do "$scripts/postgres" stop "$one" immediate || true; done
+    stop_rgw
     rm -rf "${temporary[@]}"
 }
 
@@ -54,7 +55,8 @@ site() {
     [ "$(sql 'show fsync') $(sql 'show synchronous_commit')" = 'on on' ] || fail "this Postgres is not durable"
     psql -qX "$database" -f "$scripts/saas-schema.sql" >/dev/null
     user=$(sql "insert into users (email) values ('bench@example.org') returning id")
-    settings=(CUSTODE_DATABASE_URL="$database" CUSTODE_BUCKET="file://$bucket" CUSTODE_STATE_DIR="$root/state"
+    settings=(CUSTODE_DATABASE_URL="$database" CUSTODE_BUCKET="${bucket_setting:-file://$bucket}"
+        CUSTODE_S3_ACCESS_KEY=custodeaccess CUSTODE_S3_SECRET_KEY=custodesecret CUSTODE_STATE_DIR="$root/state"
         CUSTODE_SERVICE_KEYS="$root/keys" CUSTODE_POLICY="$repository/policies/storage.yaml"
         CUSTODE_POLICY_UPLOADS_MAX_OPEN_PER_USER=1000 CUSTODE_LOG_LEVEL=warning)
     (cd "$root" && env "${settings[@]}" "$binaries/custode" schema install >"$root/schema.log" 2>&1) ||

@@ -14,33 +14,39 @@ final class PartSpool: @unchecked Sendable {
 
     private struct Shared {
         var complete: [SpooledPart] = []
-        var files: [SpoolFile] = []
+        var rooms: [SpooledPart.Room] = []
+        /// How many bytes of memory were granted.
+        var granted: Int64 = 0
     }
 
     private let shared = Mutex(Shared())
     private let plan: PartPlan
     private let directory: String
+    private let memory: PartMemory
 
-    init(_ plan: PartPlan, directory: String) {
+    init(_ plan: PartPlan, directory: String, memory: PartMemory) {
         self.plan = plan
         self.directory = directory
+        self.memory = memory
         current = SpooledPart(number: 1, hashes: false)
     }
+
+    deinit { memory.giveBack(shared.withLock { $0.granted }) }
 
     /// Takes the next bytes, on a thread that may wait for a disk.
     func take(_ buffer: ByteBuffer) -> BlobStoreError? {
         var buffer = buffer
         do throws(BlobStoreError) {
             while buffer.readableBytes > 0 {
-                let room = plan.size(of: current.number) - current.size
+                let left = plan.size(of: current.number) - current.size
                 // A part is complete when more follows: the last one is told by the end.
-                if room == 0 { endCurrent(next: true) }
-                let count = Int(min(Int64(buffer.readableBytes), room == 0 ? plan.size(of: current.number) : room))
+                if left == 0 { endCurrent(next: true) }
+                let count = Int(min(Int64(buffer.readableBytes), left == 0 ? plan.size(of: current.number) : left))
                 guard let slice = buffer.readSlice(length: count) else { return nil }
                 guard total + Int64(count) <= PartPlan.largestObject else { throw .noRoom }
                 slice.withUnsafeReadableBytes { whole?.update($0) }
                 total += Int64(count)
-                try current.append(slice) { () throws(BlobStoreError) in try file() }
+                try current.append(slice) { () throws(BlobStoreError) in try room() }
             }
             return nil
         } catch {
@@ -66,10 +72,10 @@ final class PartSpool: @unchecked Sendable {
         shared.withLock { $0.complete.isEmpty ? nil : $0.complete.removeFirst() }
     }
 
-    /// Takes back the file of a part that was sent.
+    /// Takes back the room of a part that was sent.
     func recycle(_ part: SpooledPart) {
-        guard let file = part.release() else { return }
-        shared.withLock { $0.files.append(file) }
+        guard let room = part.release() else { return }
+        shared.withLock { $0.rooms.append(room) }
     }
 
     private func endCurrent(next: Bool) {
@@ -79,8 +85,23 @@ final class PartSpool: @unchecked Sendable {
         if next { current = SpooledPart(number: part.number + 1, hashes: true) }
     }
 
-    private func file() throws(BlobStoreError) -> SpoolFile {
-        if let used = shared.withLock({ $0.files.popLast() }) { return used }
-        return try SpoolFile(directory: directory)
+    private func room() throws(BlobStoreError) -> SpooledPart.Room {
+        let size = plan.size(of: current.number)
+        // Large parts are never in memory: they are of uploads of unknown or enormous size.
+        let mayBeInMemory = size == PartPlan.usual
+        var used = shared.withLock { shared -> SpooledPart.Room? in
+            if !mayBeInMemory { shared.rooms.removeAll { if case .memory = $0 { true } else { false } } }
+            return shared.rooms.popLast()
+        }
+        // Emptied only now: while its sending ends somebody may hold the memory still, and would be left with it.
+        if case .memory(var buffer)? = used {
+            used = nil
+            buffer.clear()
+            return .memory(buffer)
+        }
+        if let used { return used }
+        guard mayBeInMemory, memory.take(size) else { return .file(try SpoolFile(directory: directory)) }
+        shared.withLock { $0.granted += size }
+        return .memory(ByteBufferAllocator().buffer(capacity: Int(size)))
     }
 }

@@ -6,7 +6,7 @@ internal import Synchronization
 /// One object on its way into a bucket: in one request if it is small, else in parts that are sent while more come.
 final class S3Upload: BlobUpload {
     /// How many parts of one upload are on their way at once.
-    private static let partsAtOnce = 2
+    private static let partsAtOnce = 4
 
     private struct State {
         /// The multipart upload; `nil` while there is none.
@@ -29,7 +29,7 @@ final class S3Upload: BlobUpload {
     init(key: ObjectKey, plan: PartPlan, store: S3Store) {
         self.key = key
         self.store = store
-        let spool = PartSpool(plan, directory: store.configuration.spoolDirectory)
+        let spool = PartSpool(plan, directory: store.configuration.spoolDirectory, memory: store.partMemory)
         self.spool = spool
         drain = SerialDrain(store.threads) { spool.take($0) }
         nonce = Hex.encode(store.random.bytes(16))
