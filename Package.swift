@@ -83,7 +83,9 @@ let package = Package(
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .testTarget(
             name: "BlobStoresTests",
-            dependencies: ["BlobStores", "CustodeCore", "CustodeTesting", "HTTPFetch", nioCore, nioPosix],
+            dependencies: [
+                "BlobStores", "Cryptography", "CustodeCore", "CustodeTesting", "HTTPFetch", nioCore, nioPosix,
+            ],
             swiftSettings: base),
         .testTarget(name: "CollectionTests", dependencies: ["CustodeTesting"], swiftSettings: base),
         .testTarget(name: "ContentSnifferTests", dependencies: ["ContentSniffer", "CustodeCore"], swiftSettings: base),

@@ -8,6 +8,12 @@ public struct PrivateRGW: Sendable {
         public let accessKey: String
         /// The secret key.
         public let secretKey: String
+
+        /// A user, who may not be known there.
+        public init(accessKey: String, secretKey: String) {
+            self.accessKey = accessKey
+            self.secretKey = secretKey
+        }
     }
 
     /// The URL of its S3 endpoint, such as `http://127.0.0.1:20000`, for requests in path style.

@@ -14,24 +14,26 @@ struct TestS3 {
     let folder: TestFolder
     /// What sends its requests; ended with the last copy of this value.
     let fetcher: Fetcher
+    private let proxy: FaultProxy?
 
     /// Makes the bucket.
     ///
-    /// - Parameter port: That of a proxy before the gateway.
-    static func make(port: UInt16? = nil, clock: any WallClock = RealClock()) async throws -> TestS3 {
+    /// - Parameter proxy: One before the gateway, which lives as long as the store.
+    static func make(proxy: FaultProxy? = nil, clock: any WallClock = RealClock()) async throws -> TestS3 {
         let gateway = try await PrivateRGW.shared()
         let bucket = PrivateRGW.newBucketName()
         let direct = try TestS3(bucket: bucket, endpoint: gateway.endpoint)
         _ = try await direct.store.sender.head(S3Request("PUT", nil))
-        guard let port else { return direct }
-        return try TestS3(bucket: bucket, endpoint: "http://127.0.0.1:\(port)", clock: clock)
+        guard let proxy else { return direct }
+        return try TestS3(bucket: bucket, endpoint: proxy.url, clock: clock, proxy: proxy)
     }
 
     init(
         bucket: String, endpoint: String, region: String = PrivateRGW.region,
         user: PrivateRGW.User = PrivateRGW.custode,
-        clock: any WallClock = RealClock()
+        clock: any WallClock = RealClock(), proxy: FaultProxy? = nil
     ) throws {
+        self.proxy = proxy
         folder = try TestFolder()
         fetcher = try Fetcher()
         store = try S3Store(

@@ -15,6 +15,7 @@ struct S3Move {
     let move: BlobMove
     let mayGoOn: @Sendable () -> Bool
     var largestCopy = Self.largestCopy
+    var partSize = S3PartwiseCopy.usualPart
 
     func run() async -> BlobMove.Outcome {
         guard mayGoOn() else { return .failed(.cancelled) }
@@ -40,7 +41,8 @@ struct S3Move {
         do throws(S3Error) {
             if source.size > largestCopy {
                 try await S3PartwiseCopy(
-                    store: store, from: move.from, source: source, to: move.to, headers: headers(source)
+                    store: store, from: move.from, source: source, to: move.to, headers: headers(source),
+                    partSize: partSize
                 ).run()
             } else {
                 try await copyWhole(source)

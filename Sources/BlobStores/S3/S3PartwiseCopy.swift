@@ -3,7 +3,7 @@ internal import HTTPFetch
 
 /// Copies an object that is too large for one request, range by range, on the service's side.
 struct S3PartwiseCopy {
-    private static let partSize: Int64 = 1_024 * 1_024 * 1_024
+    static let usualPart: Int64 = 1_024 * 1_024 * 1_024
     private static let stall = Duration.seconds(300)
 
     let store: S3Store
@@ -11,7 +11,7 @@ struct S3PartwiseCopy {
     let source: S3Found
     let to: String
     let headers: [(name: String, value: String)]
-    var partSize = Self.partSize
+    let partSize: Int64
 
     func run() async throws(S3Error) {
         var begin = S3Request("POST", to)

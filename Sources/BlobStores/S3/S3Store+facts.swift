@@ -54,6 +54,8 @@ extension S3Store {
             head = try await sender.head(S3Request("HEAD", key))
         } catch {
             if error.meansAbsent { return nil }
+            // A HEAD's refusal has no body to say why; the same of the bucket has.
+            if let status = error.status, (300...499).contains(status) { try await bucketHead() }
             throw refusal(error)
         }
         guard let found = S3Found(head) else {

@@ -119,9 +119,7 @@ public final class S3Store: PresigningStore {
             }
             return response.head
         } catch {
-            throw error.meansAbsent
-                ? .unavailable("there is no bucket \(configuration.bucket) at \(configuration.endpoint)")
-                : refusal(error)
+            throw unavailable(error)
         }
     }
 
