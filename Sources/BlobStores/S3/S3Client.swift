@@ -38,6 +38,18 @@ final class S3Client: S3Sending {
             path: path, query: signer.presignedQuery(request, at: clock.now(), seconds: seconds))
     }
 
+    /// What a stranger is told who asks for an object, or for a list of them.
+    func anonymousStatus(_ key: String?) async throws(S3Error) -> Int {
+        let request = FetchRequest("GET", address.url(path: address.path(key), query: key == nil ? "max-keys=1" : ""))
+        do throws(FetchError) {
+            let response = try await fetcher.fetch(request)
+            try await response.body.drain()
+            return response.status
+        } catch {
+            throw S3Error(error)
+        }
+    }
+
     private func signed(_ request: S3Request) -> FetchRequest {
         let now = clock.now()
         let path = address.path(request.key)

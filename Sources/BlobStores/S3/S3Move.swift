@@ -83,7 +83,7 @@ struct S3Move {
     }
 
     private func removeSource(_ source: S3Found) async throws(BlobStoreError) -> BlobMove.Outcome {
-        let isConditional = try await store.deletion.isHonoured(by: store)
+        let isConditional = try await store.conditionalRemoval.isHonoured(by: store)
         if !isConditional {
             // Under the job's lock, as the caller holds it, nothing writes between this look and the removal.
             guard let still = try await store.look(move.from) else { return .moved }

@@ -20,6 +20,7 @@ extension S3Store {
         request.payloadHash = part.hash
         request.isRepeatable = false
         let ready = request
+        if !(try await conditionalWriting.isHonoured(by: self)), try await find(key) != nil { throw .keyTaken }
         try await publish(key, nonce: nonce) { () throws(S3Error) in _ = try await self.sender.head(ready) }
     }
 

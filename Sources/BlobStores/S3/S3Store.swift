@@ -25,7 +25,8 @@ public final class S3Store: PresigningStore {
     let clockSource: any WallClock
     let partLimiter = Limiter(S3Store.partsAtOnce)
     let partMemory = PartMemory(S3Store.memoryForParts)
-    let deletion = ConditionalDeletion()
+    let conditionalRemoval = Capability.conditionalRemoval()
+    let conditionalWriting = Capability.conditionalWriting()
 
     /// A store over a bucket, which need not answer yet.
     ///

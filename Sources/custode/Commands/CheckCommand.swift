@@ -14,7 +14,7 @@ struct CheckCommand: AsyncParsableCommand {
     @OptionGroup var options: SettingOptions
     @Flag(help: "Print one JSON object.") var json = false
 
-    private struct Finding {
+    private struct Finding: Sendable {
         let name: String
         let isGood: Bool
         let detail: String
@@ -28,7 +28,7 @@ struct CheckCommand: AsyncParsableCommand {
         }
         var findings = [Finding(name: "settings", isGood: true, detail: "policy \(settings.policyPath)")]
         findings += await database(parts)
-        findings.append(await finding("bucket") { try await self.bucket(parts) })
+        findings += await bucket(parts)
         findings.append(await finding("identity") { try await self.identity(parts) })
         findings.append(
             await finding("link keys") { "key \(try parts.keyRing().activeKey) signs (\(settings.linkKeysPath))" })
@@ -76,9 +76,18 @@ struct CheckCommand: AsyncParsableCommand {
         return findings
     }
 
-    private func bucket(_ parts: Parts) async throws -> String {
-        try await parts.withBucket { store, _ in try await store.probe() }
-        return "takes writes"
+    private func bucket(_ parts: Parts) async -> [Finding] {
+        do {
+            return try await parts.withBucket { store, _ in
+                if let store = store as? any InspectableStore {
+                    return await store.inspect().map { Finding(name: $0.name, isGood: $0.isGood, detail: $0.detail) }
+                }
+                try await store.probe()
+                return [Finding(name: "bucket", isGood: true, detail: "takes writes")]
+            }
+        } catch {
+            return [Finding(name: "bucket", isGood: false, detail: Self.explanation(error))]
+        }
     }
 
     /// Whether bucket and database belong together, without which nothing is collected.

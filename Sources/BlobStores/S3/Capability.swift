@@ -1,0 +1,68 @@
+internal import CustodeCore
+internal import Synchronization
+
+/// Whether a service honours a condition, found out once, on an object of our own.
+final class Capability: Sendable {
+    private let answer = Mutex<Bool?>(nil)
+    private let tryOut: @Sendable (S3Store, _ probe: String) async throws(S3Error) -> Bool
+
+    private init(_ tryOut: @escaping @Sendable (S3Store, _ probe: String) async throws(S3Error) -> Bool) {
+        self.tryOut = tryOut
+    }
+
+    /// - Throws: ``BlobStoreError`` if that cannot be found out now.
+    func isHonoured(by store: S3Store) async throws(BlobStoreError) -> Bool {
+        if let known = answer.withLock({ $0 }) { return known }
+        let probe = store.probeKey()
+        do throws(S3Error) {
+            _ = try await store.sender.head(S3Request("PUT", probe))
+            let found: Bool
+            do throws(S3Error) {
+                found = try await tryOut(store, probe)
+            } catch {
+                _ = try? await store.sender.head(S3Request("DELETE", probe))
+                throw error
+            }
+            _ = try await store.sender.head(S3Request("DELETE", probe))
+            answer.withLock { $0 = found }
+            return found
+        } catch {
+            throw store.unavailable(error)
+        }
+    }
+
+    /// `If-Match` on `DELETE`: S3 honours it, Ceph does not.
+    static func conditionalRemoval() -> Capability {
+        Capability { store, probe throws(S3Error) in
+            var request = S3Request("DELETE", probe)
+            request.headers = [("if-match", "\"00000000000000000000000000000000\"")]
+            return try await isRefused(request, by: store)
+        }
+    }
+
+    /// `If-None-Match: *` on `PUT`: S3 and Ceph honour it.
+    static func conditionalWriting() -> Capability {
+        Capability { store, probe throws(S3Error) in
+            var request = S3Request("PUT", probe)
+            request.headers = [("if-none-match", "*")]
+            return try await isRefused(request, by: store)
+        }
+    }
+
+    private static func isRefused(_ request: S3Request, by store: S3Store) async throws(S3Error) -> Bool {
+        do throws(S3Error) {
+            _ = try await store.sender.head(request)
+            return false
+        } catch  where error.isPreconditionFailed {
+            return true
+        } catch  where error.status == 501 {
+            // It says so instead of passing over it.
+            return false
+        }
+    }
+}
+
+extension S3Store {
+    /// A key for an object that tries something out; what a crash leaves there is nobody's.
+    func probeKey() -> String { ".custode/probes/\(Hex.encode(random.bytes(8)))" }
+}
