@@ -66,7 +66,7 @@ let package = Package(
         .target(name: "CustodeCore", dependencies: [nioCore], swiftSettings: pure),
         .target(
             name: "BlobStores",
-            dependencies: ["CustodeCore", "Cryptography", "HTTPFetch", "CLinux", nioCore, nioPosix],
+            dependencies: ["CustodeCore", "Cryptography", "HTTPFetch", "CLibExpat", "CLinux", nioCore, nioPosix],
             swiftSettings: base),
         .target(name: "PostgresCatalog", dependencies: ["CustodeCore", "PostgresClient"], swiftSettings: pure),
         .target(name: "Identity", dependencies: ["CustodeCore", "Cryptography"], swiftSettings: pure),
@@ -79,6 +79,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CLibExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CLibMagic", providers: [.apt(["libmagic-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .testTarget(

@@ -26,5 +26,5 @@ need_to_build() {
         echo "Swift 6.2 or later is needed: see https://www.swift.org/install/linux" >&2
         return 1
     }
-    need libcurl4-openssl-dev libpq-dev libmagic-dev libssl-dev pkg-config
+    need libcurl4-openssl-dev libexpat1-dev libpq-dev libmagic-dev libssl-dev pkg-config
 }

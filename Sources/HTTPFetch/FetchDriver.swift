@@ -12,24 +12,28 @@ final class FetchDriver: @unchecked Sendable {
         let isStopping: Bool
     }
 
-    /// The least and the most bytes that wait for one reader.
-    private static let leastMark = 16 * 1_024
-    private static let greatestMark = 256 * 1_024
+    /// How many bytes may wait for one reader: many while few transfers are under way, few while many are.
+    private static func mark(among count: Int) -> Int {
+        switch count {
+        case ..<8: 256 * 1_024
+        case ..<32: 64 * 1_024
+        case ..<128: 32 * 1_024
+        default: 8 * 1_024
+        }
+    }
 
     private let multi: UnsafeMutableRawPointer
     private let poll: Int32
     private let wakeups: Int32
-    private let budget: Int
     private var active: [ObjectIdentifier: Transfer] = [:]
     /// When libcurl wants to be called, in milliseconds of the monotonic clock.
     private var alarm: Int64?
 
-    init?(budget: Int, wakeups: Int32) {
+    init?(wakeups: Int32) {
         guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK, let multi = curl_multi_init() else { return nil }
         poll = epoll_create1(Int32(EPOLL_CLOEXEC))
         self.multi = multi
         self.wakeups = wakeups
-        self.budget = budget
         guard poll >= 0, watch(wakeups, EPOLLIN.rawValue) else { return nil }
         let me = Unmanaged.passUnretained(self).toOpaque()
         custode_multi_pointer(multi, CURLMOPT_SOCKETDATA, me)
@@ -78,8 +82,7 @@ final class FetchDriver: @unchecked Sendable {
 
     private func handle(_ mail: Mail) {
         for transfer in mail.submitted {
-            let mark = max(Self.leastMark, min(Self.greatestMark, budget / (active.count + 1)))
-            guard let handle = transfer.begin(mark: mark) else { continue }
+            guard let handle = transfer.begin(mark: Self.mark(among: active.count)) else { continue }
             active[ObjectIdentifier(transfer)] = transfer
             curl_multi_add_handle(multi, handle)
         }

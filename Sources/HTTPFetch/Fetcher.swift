@@ -1,18 +1,16 @@
 /// An HTTP/1.1 client on libcurl: one loop thread, bodies streamed both ways, connections used again.
 ///
-/// A reply's body waits for its reader: what is not taken is not received, and what waits of all replies together is
-/// bounded. Redirects are not followed, and proxies of the environment not used: what is signed for one server goes
-/// to no other. Cancelling the task that waits ends the transfer at once.
+/// A reply's body waits for its reader: what is not taken is not received, and the more transfers are under way the less
+/// of each waits. Redirects are not followed, and proxies of the environment not used: what is signed for one server
+/// goes to no other. Cancelling the task that waits ends the transfer at once.
 public final class Fetcher: Sendable {
     private let loop: FetchLoop
 
     /// Starts the loop's thread.
     ///
-    /// - Parameter budget: How many bytes of replies may wait for their readers, all together; a reply that is on its
-    ///   way while many are may have 16 KiB all the same.
     /// - Throws: ``FetchError`` with ``FetchError/Code/stopped`` if the system grants no thread.
-    public init(budget: Int = 8 * 1_024 * 1_024) throws(FetchError) {
-        loop = try FetchLoop(budget: budget)
+    public init() throws(FetchError) {
+        loop = try FetchLoop()
         try loop.start()
     }
 

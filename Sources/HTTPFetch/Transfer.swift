@@ -21,6 +21,8 @@ final class Transfer: Sendable {
 
     /// How many bytes are read from a socket at once, at most.
     private static let largestRead = 128 * 1_024
+    /// The same of replies that are but acknowledgements.
+    private static let smallRead = 8 * 1_024
 
     typealias OpaqueHandle = UnsafeMutableRawPointer
 
@@ -186,7 +188,8 @@ final class Transfer: Sendable {
         let seconds = max(1, request.stall.components.seconds)
         custode_curl_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
         custode_curl_long(handle, CURLOPT_LOW_SPEED_TIME, Int(seconds))
-        custode_curl_long(handle, CURLOPT_BUFFERSIZE, min(mark, Self.largestRead))
+        custode_curl_long(
+            handle, CURLOPT_BUFFERSIZE, request.method == "GET" ? min(mark, Self.largestRead) : Self.smallRead)
         custode_curl_pointer(handle, CURLOPT_WRITEDATA, me)
         custode_curl_pointer(handle, CURLOPT_HEADERDATA, me)
         custode_curl_on_bytes(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, me in
@@ -211,11 +214,9 @@ final class Transfer: Sendable {
             guard request.method != "DELETE" || request.body.count > 0 else { return true }
             custode_curl_long(handle, CURLOPT_UPLOAD, 1)
             custode_curl_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(request.body.count))
-            if request.body.count > 256 * 1_024 {
-                custode_curl_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, 256 * 1_024)
-            } else {
-                custode_curl_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, 16 * 1_024)
-            }
+            // libcurl takes 16 KiB at least.
+            let buffer = max(16 * 1_024, min(64 * 1_024, request.body.count))
+            custode_curl_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, Int(buffer))
             custode_curl_pointer(handle, CURLOPT_READDATA, me)
             custode_curl_pointer(handle, CURLOPT_SEEKDATA, me)
             custode_curl_on_read(handle) { space, size, count, me in

@@ -34,6 +34,7 @@ struct S3UploadFaultTests {
     private func put(_ bytes: [UInt8], _ mishap: Mishap, at part: String) async throws -> (TestS3, FaultProxy) {
         let proxy = try await TestS3.proxy()
         let bucket = try await TestS3.make(proxy: proxy)
+        #expect(try await bucket.store.conditionalWriting.isHonoured(by: bucket.store))
         mishap.strike(proxy, part)
         let sealed = try await bucket.store.put(S3UploadTests.pieces(bytes), as: key("1"))
         #expect(sealed.sha256.bytes == Cryptography.SHA256.hash(bytes))
@@ -79,6 +80,7 @@ struct S3UploadFaultTests {
     func unsettled() async throws {
         let proxy = try await TestS3.proxy()
         let bucket = try await TestS3.make(proxy: proxy)
+        #expect(try await bucket.store.conditionalWriting.isHonoured(by: bucket.store))
         let upload = try await bucket.store.beginUpload(as: key("1"), expectedSize: 4)
         try await upload.write(ByteBuffer(bytes: [1, 2, 3, 4]))
         _ = try await upload.seal()

@@ -44,40 +44,6 @@ struct S3UploadTests {
         #expect(try await bucket.store.unfinished(after: nil) == [])
     }
 
-    @Test("parts for which memory has no room wait in a file, and arrive as well")
-    func spooled() async throws {
-        let bucket = try await TestS3.make()
-        #expect(bucket.store.partMemory.take(32 * 1_024 * 1_024), "all there is")
-        let bytes = Self.noise(20 * Self.mebibyte)
-        _ = try await bucket.store.put(Self.pieces(bytes), as: key("1"))
-        #expect(try await bucket.store.bytes(key("1").text) == bytes)
-        #expect(!bucket.store.partMemory.take(1))
-    }
-
-    @Test("memory that was granted to parts is given back, whatever became of the upload")
-    func memory() async throws {
-        let bucket = try await TestS3.make()
-        for isPublished in [true, false] {
-            do {
-                let upload = try await bucket.store.beginUpload(as: key("\(isPublished)"), expectedSize: nil)
-                for piece in Self.pieces(Self.noise(17 * Self.mebibyte)) {
-                    try await upload.write(ByteBuffer(bytes: piece))
-                }
-                if isPublished {
-                    _ = try await upload.seal()
-                    try await upload.publish(as: key("\(isPublished)"))
-                }
-                await upload.discard()
-            }
-            let isWhole = try await eventually(within: .seconds(5)) {
-                guard bucket.store.partMemory.take(32 * 1_024 * 1_024) else { return false }
-                bucket.store.partMemory.giveBack(32 * 1_024 * 1_024)
-                return true
-            }
-            #expect(isWhole)
-        }
-    }
-
     @Test("the largest object there may be has no more parts than there may be, known beforehand or not")
     func plans() {
         let allowed: ClosedRange<Int64> = 5 * 1_024 * 1_024...5 * 1_024 * 1_024 * 1_024

@@ -92,10 +92,11 @@ s3_put_large() {
 
 # many FILE: requests per second of one curl that does what the file says, 16 at a time.
 many() {
-    local count
-    count=$(grep -c '^url' "$1")
-    awk -v count="$count" -v seconds="$(TIMEFORMAT=%R; { time curl -fsS --parallel --parallel-max 16 -K "$1" >"$root/many"; } 2>&1)" \
-        'BEGIN { printf "%.1f\n", count / seconds }'
+    local begun
+    begun=$(date +%s%N)
+    curl -fsS --parallel --parallel-max 16 -K "$1" >"$root/many" 2>&1 || fail "$(tail -n 3 "$root/many")"
+    awk -v count="$(grep -c '^url' "$1")" -v nanoseconds=$(($(date +%s%N) - begun)) \
+        'BEGIN { printf "%.1f\n", count / nanoseconds * 1e9 }'
 }
 
 s3_put_small() {
@@ -103,17 +104,19 @@ s3_put_small() {
     s3_site
     file=$(media 65536)
     ours() {
-        new_jobs "$objects" | awk -v url="$url" -v file="$file" -v key="$key" -v user="$user" '{
+        new_jobs "$objects" | awk -v url="$url" -v file="$file" -v key="$key" -v user="$user" '
+            NR > 1 { print "next" } {
             printf "url = \"%s/v1/jobs/%s/input\"\nupload-file = \"%s\"\noutput = /dev/null\n", url, $1, file
             printf "header = \"Authorization: Bearer %s\"\nheader = \"Custode-User: %s\"\n", key, user
-            print "header = \"Content-Type: audio/wav\"\nnext" }' >"$root/ours"
+            print "header = \"Content-Type: audio/wav\"" }' >"$root/ours"
         many "$root/ours"
     }
     theirs() {
-        seq "$objects" | awk -v url="$endpoint/$s3_bucket/small" -v file="$file" '{
+        seq "$objects" | awk -v url="$endpoint/$s3_bucket/small" -v file="$file" '
+            NR > 1 { print "next" } {
             printf "url = \"%s/%s-%s\"\nupload-file = \"%s\"\noutput = /dev/null\n", url, $1, rand(), file
             print "aws-sigv4 = aws:amz:us-east-1:s3\nuser = custodeaccess:custodesecret"
-            print "header = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"\nnext" }' >"$root/theirs"
+            print "header = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"" }' >"$root/theirs"
         many "$root/theirs"
     }
     alternate ours theirs
@@ -129,18 +132,95 @@ s3_get_small() {
     put_small_inputs "${list[@]}" >/dev/null
     ours() {
         links "${list[@]}" "${list[@]}" "${list[@]}" "${list[@]}" "${list[@]}" |
-            awk -v url="$url" '{ printf "url = \"%s%s\"\noutput = /dev/null\nnext\n", url, $1 }' >"$root/ours"
+            awk -v url="$url" 'NR > 1 { print "next" } { printf "url = \"%s%s\"\noutput = /dev/null\n", url, $1 }' >"$root/ours"
         many "$root/ours"
     }
     theirs() {
         printf '%s\n' "${list[@]}" "${list[@]}" "${list[@]}" "${list[@]}" "${list[@]}" |
-            awk -v url="$endpoint/$s3_bucket/users/$user/jobs" '{
+            awk -v url="$endpoint/$s3_bucket/users/$user/jobs" '
+            NR > 1 { print "next" } {
             printf "url = \"%s/%s/input/original.wav\"\noutput = /dev/null\n", url, $1
             print "aws-sigv4 = aws:amz:us-east-1:s3\nuser = custodeaccess:custodesecret"
-            print "header = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"\nnext" }' >"$root/theirs"
+            print "header = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"" }' >"$root/theirs"
         many "$root/theirs"
     }
     alternate ours theirs
     row "S3: signed GET of 64 KiB, 16 at once" requests/s "curl" ">=" 0.7
     emptied
+}
+
+s3_memory_uploads() {
+    local list
+    s3_site
+    mapfile -t list < <(new_jobs 100)
+    printf '/v1/jobs/%s/input\n' "${list[@]}" >"$root/paths"
+    serve
+    bench uploads --url "$url" --paths "$root/paths" --size $((1024 * mib)) --seconds "$hold" \
+        --budget $((3072 * mib)) "${bench_service[@]}" --header 'Content-Type: audio/wav' >"$root/held"
+    say "  $(xargs <"$root/held")"
+    figures=("$(resident VmHWM)" "")
+    row "S3: memory with 100 uploads of 1 GiB at once (peak)" MiB - "<" 128
+    serve
+}
+
+s3_memory_downloads() {
+    local job client most=0 now
+    s3_site
+    job=$(new_jobs 1)
+    through -T "$(media $((64 * mib)))" -o /dev/null "$url/v1/jobs/$job/input"
+    serve
+    bench downloads --url "$url$(links "$job")" --connections 1000 --seconds "$hold" >"$root/held" &
+    client=$!
+    while kill -0 "$client" 2>/dev/null; do
+        now=$(resident VmRSS)
+        most=$(awk -v a="$most" -v b="$now" 'BEGIN { print (a > b ? a : b) }')
+        sleep 0.2
+    done
+    wait "$client" || fail "the slow downloads did not last"
+    say "  $(xargs <"$root/held")"
+    figures=("$most" "")
+    row "S3: memory with 1,000 slow downloads (largest sample)" MiB - "<" 128
+    emptied
+}
+
+# A hundred thousand objects of a thousand users, and the rows that refer to them.
+s3_sweep() {
+    local keys=$root/keys.txt
+    s3_site
+    keys=$root/keys.txt
+    sql "insert into users (email) select 'u' || g || '@example.org' from generate_series(1, 1000) g on conflict do nothing"
+    sql "insert into jobs (user_id, type, created_at) select id, 'transcription', 'epoch' from users,
+            generate_series(1, 100) where email like 'u%@example.org'"
+    sql "copy (select 'users/' || user_id || '/jobs/' || id || '/input/original.wav' from jobs
+            where created_at = 'epoch' order by user_id::text collate \"C\", id::text collate \"C\") to stdout" >"$keys"
+    say "  planting $(wc -l <"$keys") objects"
+    awk -v url="$endpoint/$s3_bucket" -v file="$(media 1024)" 'NR > 1 { print "next" } {
+        printf "url = \"%s/%s\"\nupload-file = \"%s\"\noutput = /dev/null\n", url, $1, file
+        print "aws-sigv4 = aws:amz:us-east-1:s3\nuser = custodeaccess:custodesecret"
+        print "header = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"" }' "$keys" >"$root/plant"
+    many "$root/plant" >/dev/null
+    sql "update jobs set created_at = now(), input_ref = 'users/' || user_id || '/jobs/' || id || '/input/original.wav'
+        where created_at = 'epoch'"
+    sql "vacuum analyze"
+    collection=("${settings[@]}" CUSTODE_POLICY_COLLECTION_OUTBOX_DELAY=0s)
+    ours() {
+        collect
+        [ "$(member live)" -ge 100000 ] || fail "not all objects were found alive: $report"
+        awk -v listed="$(member listed)" -v seconds="$(member seconds)" 'BEGIN { printf "%.1f\n", listed / seconds }'
+    }
+    # The pages one after another over one connection; where each begins is known beforehand.
+    awk -v url="$endpoint/$s3_bucket?list-type=2&max-keys=1000" 'NR % 1000 == 1 {
+        if (NR > 1) print "next"
+        printf "url = \"%s%s\"\noutput = /dev/null\n", url, NR == 1 ? "" : "&start-after=" last
+        print "aws-sigv4 = aws:amz:us-east-1:s3\nuser = custodeaccess:custodesecret"
+        print "header = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"" } { gsub("/", "%2F"); last = $1 }' "$keys" \
+        >"$root/list"
+    theirs() {
+        local begun
+        begun=$(date +%s%N)
+        curl -fsS -K "$root/list" || fail "the bucket cannot be listed"
+        awk -v nanoseconds=$(($(date +%s%N) - begun)) 'BEGIN { printf "%.1f\n", 100000 / nanoseconds * 1e9 }'
+    }
+    alternate ours theirs 3
+    row "S3: sweep of 100,000 objects / listing them" objects/s curl ">=" 0.8
 }

@@ -14,24 +14,18 @@ final class PartSpool: @unchecked Sendable {
 
     private struct Shared {
         var complete: [SpooledPart] = []
-        var rooms: [SpooledPart.Room] = []
-        /// How many bytes of memory were granted.
-        var granted: Int64 = 0
+        var files: [SpoolFile] = []
     }
 
     private let shared = Mutex(Shared())
     private let plan: PartPlan
     private let directory: String
-    private let memory: PartMemory
 
-    init(_ plan: PartPlan, directory: String, memory: PartMemory) {
+    init(_ plan: PartPlan, directory: String) {
         self.plan = plan
         self.directory = directory
-        self.memory = memory
         current = SpooledPart(number: 1, hashes: false)
     }
-
-    deinit { memory.giveBack(shared.withLock { $0.granted }) }
 
     /// Takes the next bytes, on a thread that may wait for a disk.
     func take(_ buffer: ByteBuffer) -> BlobStoreError? {
@@ -46,7 +40,7 @@ final class PartSpool: @unchecked Sendable {
                 guard total + Int64(count) <= PartPlan.largestObject else { throw .noRoom }
                 slice.withUnsafeReadableBytes { whole?.update($0) }
                 total += Int64(count)
-                try current.append(slice) { () throws(BlobStoreError) in try room() }
+                try current.append(slice) { () throws(BlobStoreError) in try file() }
             }
             return nil
         } catch {
@@ -72,10 +66,10 @@ final class PartSpool: @unchecked Sendable {
         shared.withLock { $0.complete.isEmpty ? nil : $0.complete.removeFirst() }
     }
 
-    /// Takes back the room of a part that was sent.
+    /// Takes back the file of a part that was sent.
     func recycle(_ part: SpooledPart) {
-        guard let room = part.release() else { return }
-        shared.withLock { $0.rooms.append(room) }
+        guard let file = part.release() else { return }
+        shared.withLock { $0.files.append(file) }
     }
 
     private func endCurrent(next: Bool) {
@@ -85,23 +79,8 @@ final class PartSpool: @unchecked Sendable {
         if next { current = SpooledPart(number: part.number + 1, hashes: true) }
     }
 
-    private func room() throws(BlobStoreError) -> SpooledPart.Room {
-        let size = plan.size(of: current.number)
-        // Large parts are never in memory: they are of uploads of unknown or enormous size.
-        let mayBeInMemory = size == PartPlan.usual
-        var used = shared.withLock { shared -> SpooledPart.Room? in
-            if !mayBeInMemory { shared.rooms.removeAll { if case .memory = $0 { true } else { false } } }
-            return shared.rooms.popLast()
-        }
-        // Emptied only now: while its sending ends somebody may hold the memory still, and would be left with it.
-        if case .memory(var buffer)? = used {
-            used = nil
-            buffer.clear()
-            return .memory(buffer)
-        }
-        if let used { return used }
-        guard mayBeInMemory, memory.take(size) else { return .file(try SpoolFile(directory: directory)) }
-        shared.withLock { $0.granted += size }
-        return .memory(ByteBufferAllocator().buffer(capacity: Int(size)))
+    private func file() throws(BlobStoreError) -> SpoolFile {
+        if let used = shared.withLock({ $0.files.popLast() }) { return used }
+        return try SpoolFile(directory: directory)
     }
 }

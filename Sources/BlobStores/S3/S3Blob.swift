@@ -97,21 +97,25 @@ private final class S3Reading: Sendable {
                 guard let piece = try await body.next() else {
                     throw FetchError(.broken, "an object ended before its end")
                 }
-                return try take(piece, at: offset)
+                let isLast = try take(piece, at: offset)
+                // A reply that is not read to its end takes its connection with it.
+                if isLast { try? await body.drain() }
+                return piece
             } catch {
                 try mayResume(after: error)
             }
         }
     }
 
-    private func take(_ piece: ByteBuffer, at offset: Int64) throws(FetchError) -> ByteBuffer {
+    /// Counts a piece; tells whether it is the last.
+    private func take(_ piece: ByteBuffer, at offset: Int64) throws(FetchError) -> Bool {
         let end = offset + Int64(piece.readableBytes)
         guard end <= last + 1 else { throw FetchError(.malformed, "an object has more bytes than it was said to have") }
         state.withLock { state in
             state.offset = end
             if end > last { state.body = nil }
         }
-        return piece
+        return end > last
     }
 
     private func mayResume(after error: FetchError) throws(BlobStoreError) {

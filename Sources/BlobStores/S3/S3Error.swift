@@ -41,7 +41,7 @@ struct S3Error: Error, Sendable, Equatable {
     ///
     /// Its body may be XML, something else (an edge's HTML), or nothing.
     init(_ head: FetchHead, body: [UInt8]) {
-        let document = XMLTree(body)
+        let document = XMLTree.read(body)
         let code = document?.text("Code") ?? Self.code(of: head.status)
         var message = document?.text("Message") ?? ""
         if code == "AuthorizationHeaderMalformed" || code == "PermanentRedirect", let region = document?.text("Region")

@@ -37,7 +37,7 @@ extension S3Sending {
     /// Sends a request whose reply is a document.
     func document(_ request: S3Request) async throws(S3Error) -> XMLTree {
         let bytes = try await bytes(request)
-        guard let document = XMLTree(bytes) else {
+        guard let document = XMLTree.read(bytes) else {
             throw S3Error(
                 status: 200, code: "MalformedReply", message: "the reply is no XML document", mayBeDone: true,
                 isPassing: true)

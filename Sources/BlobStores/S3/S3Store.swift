@@ -13,9 +13,6 @@ public final class S3Store: PresigningStore {
     /// How many parts of all uploads are on their way at once: each costs a connection and its buffers.
     private static let partsAtOnce = 16
 
-    /// How many bytes of parts may be in memory.
-    private static let memoryForParts: Int64 = 32 * 1_024 * 1_024
-
     let configuration: S3Configuration
     let client: S3Client
     /// Sends through the client, and again where that helps.
@@ -24,7 +21,6 @@ public final class S3Store: PresigningStore {
     let random: any RandomSource
     let clockSource: any WallClock
     let partLimiter = Limiter(S3Store.partsAtOnce)
-    let partMemory = PartMemory(S3Store.memoryForParts)
     let conditionalRemoval = Capability.conditionalRemoval()
     let conditionalWriting = Capability.conditionalWriting()
 

@@ -8,6 +8,9 @@ final class S3Upload: BlobUpload {
     /// How many parts of one upload are on their way at once.
     private static let partsAtOnce = 4
 
+    /// How many bytes may wait to be hashed and spooled.
+    private static let mayWait = 128 * 1_024
+
     private struct State {
         /// The multipart upload; `nil` while there is none.
         var id: String?
@@ -29,9 +32,9 @@ final class S3Upload: BlobUpload {
     init(key: ObjectKey, plan: PartPlan, store: S3Store) {
         self.key = key
         self.store = store
-        let spool = PartSpool(plan, directory: store.configuration.spoolDirectory, memory: store.partMemory)
+        let spool = PartSpool(plan, directory: store.configuration.spoolDirectory)
         self.spool = spool
-        drain = SerialDrain(store.threads) { spool.take($0) }
+        drain = SerialDrain(store.threads, highWater: Self.mayWait) { spool.take($0) }
         nonce = Hex.encode(store.random.bytes(16))
     }
 

@@ -1,28 +1,15 @@
-internal import Foundation
-internal import FoundationXML
+internal import CLibExpat
 
-/// A small XML document, read whole (Foundation's parser, which is libxml2).
+/// A small XML document, read whole (Expat).
 ///
 /// Namespaces are not looked at: S3's services disagree on them.
 final class XMLTree {
     let name: String
     private(set) var children: [XMLTree] = []
+    /// What stands in an element without children; between elements is layout.
     private(set) var text = ""
 
     private init(name: String) { self.name = name }
-
-    /// The root's content; `nil` if the bytes are no well-formed document.
-    convenience init?(_ bytes: [UInt8]) {
-        guard !bytes.isEmpty else { return nil }
-        let reader = Reader()
-        let parser = XMLParser(data: Data(bytes))
-        parser.shouldResolveExternalEntities = false
-        parser.delegate = reader
-        guard parser.parse(), let root = reader.root else { return nil }
-        self.init(name: root.name)
-        children = root.children
-        text = root.text
-    }
 
     /// The children of a name.
     func all(_ name: String) -> [XMLTree] { children.filter { $0.name == name } }
@@ -30,27 +17,51 @@ final class XMLTree {
     /// The text of the first child of a name.
     func text(_ name: String) -> String? { children.first { $0.name == name }?.text }
 
-    private final class Reader: NSObject, XMLParserDelegate {
-        var root: XMLTree?
-        private var path: [XMLTree] = []
+    /// The root of a document; `nil` if the bytes are no well-formed one.
+    static func read(_ bytes: [UInt8]) -> XMLTree? {
+        guard !bytes.isEmpty, let count = Int32(exactly: bytes.count), let parser = XML_ParserCreate(nil) else {
+            return nil
+        }
+        defer { XML_ParserFree(parser) }
+        let reader = Reader()
+        let isWhole = withExtendedLifetime(reader) {
+            XML_SetUserData(parser, Unmanaged.passUnretained(reader).toOpaque())
+            XML_SetElementHandler(
+                parser, { reader, name, _ in Reader.at(reader).start(name) }, { reader, _ in Reader.at(reader).end() })
+            XML_SetCharacterDataHandler(parser) { reader, text, length in Reader.at(reader).take(text, length) }
+            return bytes.withUnsafeBytes { bytes in
+                XML_Parse(parser, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), count, 1)
+            } == XML_STATUS_OK
+        }
+        return isWhole ? reader.root : nil
+    }
 
-        func parser(
-            _ parser: XMLParser, didStartElement elementName: String, namespaceURI: String?,
-            qualifiedName qName: String?, attributes attributeDict: [String: String]
-        ) {
-            let element = XMLTree(name: elementName)
-            if let parent = path.last { parent.children.append(element) } else { root = element }
-            path.append(element)
+    /// What the parser calls while it reads.
+    private final class Reader {
+        private(set) var root: XMLTree?
+        private var path: [XMLTree] = []
+        private var text: [UInt8] = []
+
+        static func at(_ pointer: UnsafeMutableRawPointer?) -> Reader {
+            guard let pointer else { preconditionFailure("the parser has lost its reader") }
+            return Unmanaged<Reader>.fromOpaque(pointer).takeUnretainedValue()
         }
 
-        func parser(_ parser: XMLParser, foundCharacters string: String) { path.last?.text += string }
+        func start(_ name: UnsafePointer<CChar>?) {
+            guard let name else { return }
+            let element = XMLTree(name: String(cString: name))
+            if let parent = path.last { parent.children.append(element) } else { root = element }
+            path.append(element)
+            text.removeAll(keepingCapacity: true)
+        }
 
-        func parser(
-            _ parser: XMLParser, didEndElement elementName: String, namespaceURI: String?,
-            qualifiedName qName: String?
-        ) {
-            // What stands between elements is layout.
-            if let last = path.popLast(), !last.children.isEmpty { last.text = "" }
+        func take(_ characters: UnsafePointer<CChar>?, _ count: Int32) {
+            text.append(contentsOf: UnsafeRawBufferPointer(start: characters, count: Int(count)))
+        }
+
+        func end() {
+            if let last = path.popLast(), last.children.isEmpty { last.text = String(decoding: text, as: UTF8.self) }
+            text.removeAll(keepingCapacity: true)
         }
     }
 }

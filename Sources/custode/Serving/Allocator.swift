@@ -9,6 +9,6 @@ enum Allocator {
     static func keepPieces() {
         custode_mmap_threshold(4 << 20)
         custode_trim_threshold(8 << 20)
-        custode_arenas(4)
+        custode_arenas(2)
     }
 }

@@ -6,10 +6,10 @@ internal import Synchronization
 /// Passes buffers to blocking work in their order, on one thread of a pool at a time, while more come in.
 final class SerialDrain: Sendable {
     /// How many bytes may wait before whoever pushes should.
-    private static let highWater = 512 * 1_024
-    private static let lowWater = 256 * 1_024
-    /// How many bytes are worth waking a thread for, while more are on their way.
-    private static let batch = 192 * 1_024
+    private let highWater: Int
+    private var lowWater: Int { highWater / 2 }
+    /// How many bytes are worth waking a thread for, while more are on their way; no more than may wait.
+    private var batch: Int { min(192 * 1_024, highWater) }
 
     typealias Work = @Sendable (ByteBuffer) -> BlobStoreError?
 
@@ -27,7 +27,8 @@ final class SerialDrain: Sendable {
     private let state = Mutex(State())
 
     /// A drain into work that is done on a pool; after its first failure what comes is dropped.
-    init(_ threads: NIOThreadPool, work: @escaping Work) {
+    init(_ threads: NIOThreadPool, highWater: Int = 512 * 1_024, work: @escaping Work) {
+        self.highWater = highWater
         self.threads = threads
         self.work = work
     }
@@ -37,7 +38,7 @@ final class SerialDrain: Sendable {
         let starts = state.withLock { state in
             state.waiting.append(buffer)
             state.waitingBytes += buffer.readableBytes
-            return Self.starts(&state, from: Self.batch)
+            return Self.starts(&state, from: batch)
         }
         if starts { threads.submit { _ in self.drain() } }
     }
@@ -51,10 +52,10 @@ final class SerialDrain: Sendable {
 
     /// Waits while too much is waiting.
     func room() async throws(BlobStoreError) {
-        if state.withLock({ $0.waitingBytes > Self.highWater && $0.failure == nil }) {
+        if state.withLock({ $0.waitingBytes > highWater && $0.failure == nil }) {
             await withCheckedContinuation { continuation in
                 let resumesNow = state.withLock { state in
-                    if state.waitingBytes <= Self.lowWater || state.failure != nil { return true }
+                    if state.waitingBytes <= lowWater || state.failure != nil { return true }
                     state.pusher = continuation
                     return false
                 }
@@ -103,7 +104,7 @@ final class SerialDrain: Sendable {
                 let pusher = state.withLock { state -> CheckedContinuation<Void, Never>? in
                     state.waitingBytes -= buffer.readableBytes
                     state.failure = state.failure ?? failure
-                    return state.waitingBytes <= Self.lowWater || state.failure != nil ? state.pusher.take() : nil
+                    return state.waitingBytes <= lowWater || state.failure != nil ? state.pusher.take() : nil
                 }
                 pusher?.resume()
             }
