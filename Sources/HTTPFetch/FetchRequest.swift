@@ -4,9 +4,11 @@ public import NIOCore
 public struct FetchRequest: Sendable {
     /// The method.
     public var method: String
-    /// The absolute URL, sent byte for byte.
+    /// The absolute URL, sent byte for byte; without a user's name, and without a fragment, which no server sees.
     public var url: String
     /// The header fields, sent as they are; `Host` and `Content-Length` are made from the rest where they are missing.
+    ///
+    /// A `Content-Length` that is not the body's, and any `Transfer-Encoding`, are refused.
     public var headers: [(name: String, value: String)] = []
     /// The body.
     public var body = FetchRequestBody.none

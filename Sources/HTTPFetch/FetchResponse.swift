@@ -33,7 +33,8 @@ public struct FetchHead: Sendable, Equatable {
 
     mutating func append(line: Substring) {
         guard let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")) else { return }
-        let value = line[line.utf8.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+        var value = line[line.utf8.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+        while value.last == " " || value.last == "\t" { value.removeLast() }
         fields.append((line[..<colon].lowercased(), String(value)))
     }
 

@@ -112,7 +112,7 @@ final class Transfer: Sendable {
                 CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE:
                 .cannotConnect
             case CURLE_OPERATION_TIMEDOUT: .timedOut
-            case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .malformed
+            case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_LOGIN_DENIED: .malformed
             default: .broken
             }
         return .failure(FetchError(kind, text))
@@ -166,20 +166,22 @@ final class Transfer: Sendable {
         let me = Unmanaged.passUnretained(self).toOpaque()
         var isGood = custode_curl_string(handle, CURLOPT_URL, request.url) == CURLE_OK
         for (name, value) in request.headers {
-            guard Self.isPlain(name), Self.isPlain(value) else { return false }
-            // An empty value wants a semicolon, or libcurl takes the field out.
-            guard let more = curl_slist_append(fields, value.isEmpty ? "\(name);" : "\(name): \(value)") else {
+            // A blank value wants a semicolon, or libcurl takes the field out.
+            let isBlank = value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 }
+            guard let more = curl_slist_append(fields, isBlank ? "\(name);" : "\(name): \(value)") else {
                 return false
             }
             fields = more
         }
         // Waiting for leave costs a round trip, and what is sent can be sent again.
-        fields = curl_slist_append(fields, "Expect:")
+        guard let all = curl_slist_append(fields, "Expect:") else { return false }
+        fields = all
         isGood = isGood && custode_curl_list(handle, CURLOPT_HTTPHEADER, fields) == CURLE_OK
         custode_curl_pointer(handle, CURLOPT_PRIVATE, me)
         custode_curl_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
         custode_curl_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         custode_curl_long(handle, CURLOPT_PATH_AS_IS, 1)
+        custode_curl_long(handle, CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
         custode_curl_long(handle, CURLOPT_NOSIGNAL, 1)
         // What is signed goes where the configuration says, and nowhere else.
         custode_curl_long(handle, CURLOPT_FOLLOWLOCATION, 0)
@@ -234,10 +236,5 @@ final class Transfer: Sendable {
 
     private static func at(_ pointer: UnsafeMutableRawPointer) -> Transfer {
         Unmanaged<Transfer>.fromOpaque(pointer).takeUnretainedValue()
-    }
-
-    /// Whether a text may stand in a head: no line can be smuggled in.
-    private static func isPlain(_ text: String) -> Bool {
-        text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
     }
 }
