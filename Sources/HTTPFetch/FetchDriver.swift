@@ -84,10 +84,15 @@ final class FetchDriver: @unchecked Sendable {
         for transfer in mail.submitted {
             guard let handle = transfer.begin(mark: Self.mark(among: active.count)) else { continue }
             active[ObjectIdentifier(transfer)] = transfer
-            curl_multi_add_handle(multi, handle)
+            if curl_multi_add_handle(multi, handle) != CURLM_OK {
+                finish(transfer, .failure(FetchError(.stopped, "there is no memory for a request")))
+            }
         }
-        for transfer in mail.resumed where active[ObjectIdentifier(transfer)] != nil { transfer.unpause() }
-        for transfer in mail.removed { active.removeValue(forKey: ObjectIdentifier(transfer))?.free(from: multi) }
+        for transfer in mail.resumed where active[ObjectIdentifier(transfer)] != nil {
+            let code = transfer.unpause()
+            if code != CURLE_OK { finish(transfer, transfer.outcome(code)) }
+        }
+        for transfer in mail.removed { drop(transfer) }
     }
 
     private func settleWhatEnded() {
@@ -99,9 +104,18 @@ final class FetchDriver: @unchecked Sendable {
             guard custode_curl_private(handle, &pointer) == CURLE_OK, let pointer else { continue }
             let transfer = Unmanaged<Transfer>.fromOpaque(pointer).takeUnretainedValue()
             let result = transfer.outcome(code)
-            active.removeValue(forKey: ObjectIdentifier(transfer))?.free(from: multi)
-            transfer.end(result)
+            finish(transfer, result)
         }
+    }
+
+    private func finish(_ transfer: Transfer, _ result: Result<Void, FetchError>) {
+        drop(transfer)
+        transfer.end(result)
+    }
+
+    private func drop(_ transfer: Transfer) {
+        guard active.removeValue(forKey: ObjectIdentifier(transfer)) != nil else { return }
+        transfer.free(from: multi)
     }
 
     private func act(on event: epoll_event) {

@@ -16,8 +16,9 @@ final class Transfer: Sendable {
     nonisolated(unsafe) private var fields: UnsafeMutablePointer<curl_slist>?
     nonisolated(unsafe) private var sent: Int64 = 0
     nonisolated(unsafe) private var bodyFailure: FetchError?
-    /// How many bytes may wait for the reader.
-    nonisolated(unsafe) private var mark = 0
+    /// How many bytes may wait for the reader, and whether so many do.
+    nonisolated(unsafe) private(set) var mark = 0
+    nonisolated(unsafe) private var isPaused = false
 
     /// How many bytes are read from a socket at once, at most.
     private static let largestRead = 128 * 1_024
@@ -84,8 +85,11 @@ final class Transfer: Sendable {
     func end(_ result: Result<Void, FetchError>) { state.withLock { $0.end(result) }.perform() }
 
     /// Goes on where it was paused.
-    func unpause() {
-        if let handle { curl_easy_pause(handle, CURLPAUSE_CONT) }
+    func unpause() -> CURLcode {
+        guard let handle, isPaused else { return CURLE_OK }
+        // Before the call, in which it may be paused again.
+        isPaused = false
+        return curl_easy_pause(handle, CURLPAUSE_CONT)
     }
 
     /// Takes the handle out of the loop's hands.
@@ -128,13 +132,17 @@ final class Transfer: Sendable {
 
     fileprivate func takeBytes(_ bytes: UnsafeRawBufferPointer) -> Int {
         let mark = mark
-        let taken = state.withLock { state in
-            state.isAbandoned ? nil : state.take(bytes, mark: mark)
-        }
-        guard let (pauses, wakeup) = taken else { return -1 }
-        if pauses, let handle { curl_easy_pause(handle, CURLPAUSE_RECV) }
+        let (verdict, wakeup) = state.withLock { $0.take(bytes, mark: mark) }
         wakeup.perform()
-        return bytes.count
+        switch verdict {
+        case .taken: return bytes.count
+        // libcurl keeps them. To pause it by curl_easy_pause would have it read once more at once, and keep that too.
+        case .later:
+            isPaused = true
+            return Int(CURL_WRITEFUNC_PAUSE)
+        // Any other number is a failure, as there are bytes.
+        case .unwanted: return 0
+        }
     }
 
     fileprivate func giveBytes(_ space: UnsafeMutableRawBufferPointer) -> Int {
@@ -196,8 +204,7 @@ final class Transfer: Sendable {
         custode_curl_pointer(handle, CURLOPT_HEADERDATA, me)
         custode_curl_on_bytes(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, me in
             guard let me, let bytes else { return 0 }
-            let taken = Transfer.at(me).takeBytes(UnsafeRawBufferPointer(start: bytes, count: size * count))
-            return taken < 0 ? 0 : taken
+            return Transfer.at(me).takeBytes(UnsafeRawBufferPointer(start: bytes, count: size * count))
         }
         custode_curl_on_bytes(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, me in
             guard let me, let bytes else { return 0 }

@@ -51,15 +51,24 @@ struct TransferState {
         return .head(waiter, .success(head))
     }
 
-    /// Bytes of the body; tells whether there are enough for now.
-    mutating func take(_ bytes: UnsafeRawBufferPointer, mark: Int) -> (pauses: Bool, Wakeup) {
+    /// What becomes of bytes that came.
+    enum Verdict {
+        case taken
+        /// Enough wait already: they are to be offered again when the reader has taken those.
+        case later
+        /// Nobody reads, or they belong to no reply: a server may change to another protocol unasked (101).
+        case unwanted
+    }
+
+    /// Bytes of the body.
+    mutating func take(_ bytes: UnsafeRawBufferPointer, mark: Int) -> (Verdict, Wakeup) {
+        guard !isAbandoned, hasHead else { return (.unwanted, .nobody) }
+        isPaused = reader == nil && waiting.readableBytes >= mark
+        if isPaused { return (.later, .nobody) }
         waiting.writeBytes(bytes)
-        if let reader = reader.take() {
-            defer { waiting = ByteBuffer() }
-            return (false, .reader(reader, .success(waiting)))
-        }
-        isPaused = waiting.readableBytes >= mark
-        return (isPaused, .nobody)
+        guard let reader = reader.take() else { return (.taken, .nobody) }
+        defer { waiting = ByteBuffer() }
+        return (.taken, .reader(reader, .success(waiting)))
     }
 
     /// The end, of which only the first counts.
