@@ -34,6 +34,13 @@ static inline CURLcode custode_curl_on_read(CURL *handle, curl_read_callback cal
 static inline CURLcode custode_curl_on_seek(CURL *handle, curl_seek_callback callback) {
     return curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, callback);
 }
+static inline CURLcode custode_curl_on_progress(CURL *handle, curl_xferinfo_callback callback) {
+    return curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, callback);
+}
+/* Called when there is a connection and the request is about to go out on it. */
+static inline CURLcode custode_curl_on_sending(CURL *handle, curl_prereq_callback callback) {
+    return curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, callback);
+}
 static inline CURLMcode custode_multi_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
 }

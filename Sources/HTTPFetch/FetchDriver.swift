@@ -26,8 +26,10 @@ final class FetchDriver: @unchecked Sendable {
     private let poll: Int32
     private let wakeups: Int32
     private var active: [ObjectIdentifier: Transfer] = [:]
-    /// When libcurl wants to be called, in milliseconds of the monotonic clock.
-    private var alarm: Int64?
+    /// When libcurl wants to be called.
+    private var alarm: MonotonicTime?
+    /// When to look next for servers that are silent.
+    private var silenceEnds: MonotonicTime?
 
     init?(wakeups: Int32) {
         guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK, let multi = curl_multi_init() else { return nil }
@@ -46,7 +48,7 @@ final class FetchDriver: @unchecked Sendable {
         custode_multi_on_timer(multi) { _, milliseconds, me in
             guard let me else { return 0 }
             let driver = Unmanaged<FetchDriver>.fromOpaque(me).takeUnretainedValue()
-            driver.alarm = milliseconds < 0 ? nil : FetchDriver.now + Int64(milliseconds)
+            driver.alarm = milliseconds < 0 ? nil : .now + .milliseconds(milliseconds)
             return 0
         }
     }
@@ -62,10 +64,12 @@ final class FetchDriver: @unchecked Sendable {
         while true {
             let count = max(0, epoll_wait(poll, &events, Int32(events.count), patience))
             for event in events.prefix(Int(count)) where event.data.fd != wakeups { act(on: event) }
-            if let alarm, alarm <= Self.now {
+            if let alarm, alarm <= .now {
                 self.alarm = nil
                 act(CURL_SOCKET_TIMEOUT, 0)
             }
+            // Not while there is more to be taken in than one look shows: it may be from those.
+            if let silenceEnds, silenceEnds <= .now, count < events.count { endSilent() }
             // After the sockets, so that what they brought is there for who asks.
             let mail = takeMail()
             handle(mail)
@@ -84,6 +88,8 @@ final class FetchDriver: @unchecked Sendable {
         for transfer in mail.submitted {
             guard let handle = transfer.begin(mark: Self.mark(among: active.count)) else { continue }
             active[ObjectIdentifier(transfer)] = transfer
+            let deadline = transfer.deadline(now: .now)
+            silenceEnds = silenceEnds.map { min($0, deadline) } ?? deadline
             if curl_multi_add_handle(multi, handle) != CURLM_OK {
                 finish(transfer, .failure(FetchError(.stopped, "there is no memory for a request")))
             }
@@ -116,6 +122,21 @@ final class FetchDriver: @unchecked Sendable {
     private func drop(_ transfer: Transfer) {
         guard active.removeValue(forKey: ObjectIdentifier(transfer)) != nil else { return }
         transfer.free(from: multi)
+    }
+
+    /// Ends those whose server has been silent for too long, and notes when the next may have been.
+    private func endSilent() {
+        let now = MonotonicTime.now
+        var next: MonotonicTime?
+        for transfer in Array(active.values) {
+            let deadline = transfer.deadline(now: now)
+            if deadline <= now {
+                finish(transfer, .failure(transfer.silence))
+            } else {
+                next = next.map { min($0, deadline) } ?? deadline
+            }
+        }
+        silenceEnds = next
     }
 
     private func act(on event: epoll_event) {
@@ -154,13 +175,7 @@ final class FetchDriver: @unchecked Sendable {
     }
 
     private var patience: Int32 {
-        guard let alarm else { return -1 }
-        return Int32(clamping: max(0, alarm - Self.now))
-    }
-
-    private static var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+        guard let next = [alarm, silenceEnds].compactMap({ $0 }).min() else { return -1 }
+        return Int32(clamping: max(0, next.milliseconds - MonotonicTime.now.milliseconds))
     }
 }

@@ -25,6 +25,12 @@ final class Transfer: Sendable {
     /// The same of replies that are but acknowledgements.
     private static let smallRead = 8 * 1_024
 
+    /// Whether the request went out on a connection, the first one of several perhaps.
+    nonisolated(unsafe) private var wasSent = false
+    /// When the server was last seen to do something, and how many bytes had gone either way by then.
+    nonisolated(unsafe) private var lastSign = MonotonicTime.zero
+    nonisolated(unsafe) private var progress: Int64 = 0
+
     typealias OpaqueHandle = UnsafeMutableRawPointer
 
     init(_ request: FetchRequest, on loop: FetchLoop) {
@@ -69,6 +75,7 @@ final class Transfer: Sendable {
     func begin(mark: Int) -> OpaqueHandle? {
         guard !state.withLock({ $0.isAbandoned }) else { return nil }
         self.mark = mark
+        lastSign = .now
         guard let handle = curl_easy_init() else {
             end(.failure(FetchError(.stopped, "there is no memory for a request")))
             return nil
@@ -89,7 +96,18 @@ final class Transfer: Sendable {
         guard let handle, isPaused else { return CURLE_OK }
         // Before the call, in which it may be paused again.
         isPaused = false
+        lastSign = .now
         return curl_easy_pause(handle, CURLPAUSE_CONT)
+    }
+
+    /// Until when the server may be silent; while the reader is what all waits for, the silence has not begun.
+    func deadline(now: MonotonicTime) -> MonotonicTime { (isPaused ? now : lastSign) + request.stall }
+
+    /// What it is that the server was silent until its deadline.
+    var silence: FetchError {
+        wasSent
+            ? FetchError(.timedOut, "the server was silent for \(request.stall)")
+            : FetchError(.cannotConnect, "no connection came about within \(request.stall)")
     }
 
     /// Takes the handle out of the loop's hands.
@@ -112,19 +130,29 @@ final class Transfer: Sendable {
         }
         let kind: FetchError.Code =
             switch code {
-            case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
-                CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE:
-                .cannotConnect
-            case CURLE_OPERATION_TIMEDOUT: .timedOut
+            // The code alone does not tell: a request whose connection died is sent again on another.
+            case _ where wasSent: .broken
             case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_LOGIN_DENIED: .malformed
-            default: .broken
+            default: .cannotConnect
             }
         return .failure(FetchError(kind, text))
     }
 
     // MARK: For libcurl, on the loop's thread
 
+    fileprivate func noteSending() {
+        wasSent = true
+        lastSign = .now
+    }
+
+    fileprivate func noteProgress(_ bytes: Int64) {
+        guard bytes != progress else { return }
+        progress = bytes
+        lastSign = .now
+    }
+
     fileprivate func takeLine(_ bytes: UnsafeRawBufferPointer) {
+        lastSign = .now
         var line = Substring(decoding: bytes, as: UTF8.self)
         while let last = line.utf8.last, last == 13 || last == 10 { line = Substring(line.utf8.dropLast()) }
         state.withLock { $0.take(headerLine: line) }.perform()
@@ -195,9 +223,19 @@ final class Transfer: Sendable {
         custode_curl_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         custode_curl_string(handle, CURLOPT_NOPROXY, "*")
         custode_curl_long(handle, CURLOPT_CONNECTTIMEOUT_MS, 5_000)
-        let seconds = max(1, request.stall.components.seconds)
-        custode_curl_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1)
-        custode_curl_long(handle, CURLOPT_LOW_SPEED_TIME, Int(seconds))
+        // libcurl's own limit (LOW_SPEED_TIME) is on an average of the last seconds: a server that goes on working and
+        // says so now and then, a byte at a time, would be given up, and one that falls silent be told late.
+        custode_curl_long(handle, CURLOPT_NOPROGRESS, 0)
+        custode_curl_pointer(handle, CURLOPT_XFERINFODATA, me)
+        custode_curl_on_progress(handle) { me, _, received, _, sent in
+            if let me { Transfer.at(me).noteProgress(Int64(received) + Int64(sent)) }
+            return 0
+        }
+        custode_curl_pointer(handle, CURLOPT_PREREQDATA, me)
+        custode_curl_on_sending(handle) { me, _, _, _, _ in
+            if let me { Transfer.at(me).noteSending() }
+            return Int32(CURL_PREREQFUNC_OK)
+        }
         custode_curl_long(
             handle, CURLOPT_BUFFERSIZE, request.method == "GET" ? min(mark, Self.largestRead) : Self.smallRead)
         custode_curl_pointer(handle, CURLOPT_WRITEDATA, me)
