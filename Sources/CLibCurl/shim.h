@@ -56,6 +56,11 @@ static inline CURLMcode custode_multi_on_timer(CURLM *multi, curl_multi_timer_ca
 static inline CURLcode custode_curl_private(CURL *handle, void **value) {
     return curl_easy_getinfo(handle, CURLINFO_PRIVATE, value);
 }
+/* How many connections were made for the request: none if it used one that was there. */
+static inline long custode_curl_connects(CURL *handle) {
+    long count = 0;
+    return curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &count) == CURLE_OK ? count : 0;
+}
 static inline long custode_curl_os_error(CURL *handle) {
     long code = 0;
     return curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &code) == CURLE_OK ? code : 0;

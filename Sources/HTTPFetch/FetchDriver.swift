@@ -85,15 +85,7 @@ final class FetchDriver: @unchecked Sendable {
     }
 
     private func handle(_ mail: Mail) {
-        for transfer in mail.submitted {
-            guard let handle = transfer.begin(mark: Self.mark(among: active.count)) else { continue }
-            active[ObjectIdentifier(transfer)] = transfer
-            let deadline = transfer.deadline(now: .now)
-            silenceEnds = silenceEnds.map { min($0, deadline) } ?? deadline
-            if curl_multi_add_handle(multi, handle) != CURLM_OK {
-                finish(transfer, .failure(FetchError(.stopped, "there is no memory for a request")))
-            }
-        }
+        for transfer in mail.submitted { add(transfer) }
         for transfer in mail.resumed where active[ObjectIdentifier(transfer)] != nil {
             let code = transfer.unpause()
             if code != CURLE_OK { finish(transfer, transfer.outcome(code)) }
@@ -109,8 +101,22 @@ final class FetchDriver: @unchecked Sendable {
             var pointer: UnsafeMutableRawPointer?
             guard custode_curl_private(handle, &pointer) == CURLE_OK, let pointer else { continue }
             let transfer = Unmanaged<Transfer>.fromOpaque(pointer).takeUnretainedValue()
-            let result = transfer.outcome(code)
-            finish(transfer, result)
+            if transfer.isToStartOver(after: code) {
+                drop(transfer)
+                add(transfer)
+            } else {
+                finish(transfer, transfer.outcome(code))
+            }
+        }
+    }
+
+    private func add(_ transfer: Transfer) {
+        guard let handle = transfer.begin(mark: Self.mark(among: active.count)) else { return }
+        active[ObjectIdentifier(transfer)] = transfer
+        let deadline = transfer.deadline(now: .now)
+        silenceEnds = silenceEnds.map { min($0, deadline) } ?? deadline
+        if curl_multi_add_handle(multi, handle) != CURLM_OK {
+            finish(transfer, .failure(FetchError(.stopped, "there is no memory for a request")))
         }
     }
 

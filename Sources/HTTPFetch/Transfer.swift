@@ -25,6 +25,10 @@ final class Transfer: Sendable {
     /// The same of replies that are but acknowledgements.
     private static let smallRead = 8 * 1_024
 
+    /// Whether anything of a reply came.
+    nonisolated(unsafe) private var wasHeard = false
+    /// Whether it is to have a connection of its own.
+    nonisolated(unsafe) private var isSecondTry = false
     /// Whether the request went out on a connection, the first one of several perhaps.
     nonisolated(unsafe) private var wasSent = false
     /// When the server was last seen to do something, and how many bytes had gone either way by then.
@@ -87,6 +91,17 @@ final class Transfer: Sendable {
             return nil
         }
         return handle
+    }
+
+    /// Whether it died with a connection that had served before, in a way that libcurl does not try again by itself:
+    /// the server closed it just then, which was noticed when the body could not be sent on.
+    func isToStartOver(after code: CURLcode) -> Bool {
+        guard code == CURLE_SEND_ERROR, !wasHeard, !isSecondTry, let handle, custode_curl_connects(handle) == 0 else {
+            return false
+        }
+        isSecondTry = true
+        sent = 0
+        return true
     }
 
     func end(_ result: Result<Void, FetchError>) { state.withLock { $0.end(result) }.perform() }
@@ -152,6 +167,7 @@ final class Transfer: Sendable {
     }
 
     fileprivate func takeLine(_ bytes: UnsafeRawBufferPointer) {
+        wasHeard = true
         lastSign = .now
         var line = Substring(decoding: bytes, as: UTF8.self)
         while let last = line.utf8.last, last == 13 || last == 10 { line = Substring(line.utf8.dropLast()) }
@@ -222,6 +238,7 @@ final class Transfer: Sendable {
         // What is signed goes where the configuration says, and nowhere else.
         custode_curl_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         custode_curl_string(handle, CURLOPT_NOPROXY, "*")
+        custode_curl_long(handle, CURLOPT_FRESH_CONNECT, isSecondTry ? 1 : 0)
         custode_curl_long(handle, CURLOPT_CONNECTTIMEOUT_MS, 5_000)
         // libcurl's own limit (LOW_SPEED_TIME) is on an average of the last seconds: a server that goes on working and
         // says so now and then, a byte at a time, would be given up, and one that falls silent be told late.
