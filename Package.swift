@@ -110,6 +110,7 @@ let package = Package(
             dependencies: ["CustodeCore", "CustodeTesting", "PostgresCatalog", "PostgresClient"],
             swiftSettings: base),
         .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient"], swiftSettings: base),
+        .testTarget(name: "S3Tests", dependencies: ["CustodeTesting"], swiftSettings: base),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: base),
     ]
 )

@@ -67,6 +67,23 @@ public final class FaultProxy: Sendable {
         core.add(.lose(ending), matching: part, skipping: skipping, times: times)
     }
 
+    /// Holds back matching requests before the server sees them, or its replies to them, until `release()`.
+    ///
+    /// The connection ends instead if the client closes its side while its request is held.
+    public func hold(
+        matching part: String, _ direction: ProxyFault.Direction, skipping: Int = 0, times: Int = 1
+    ) {
+        core.add(.hold(direction), matching: part, skipping: skipping, times: times)
+    }
+
+    /// How many requests or replies are held, or were.
+    public var heldCount: Int { core.heldCount }
+
+    /// Lets go of all that is held.
+    public func release() {
+        core.release()
+    }
+
     /// Ends all connections that are open.
     public func endConnections(_ ending: ProxyFault.Ending = .reset) {
         core.endConnections(ending)

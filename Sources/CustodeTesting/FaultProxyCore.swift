@@ -10,6 +10,8 @@ final class FaultProxyCore: Sendable {
         var connections: [ObjectIdentifier: ProxiedConnection] = [:]
         var connectionCount = 0
         var requestLines: [String] = []
+        var heldCount = 0
+        var releases = 0
     }
 
     let port: UInt16
@@ -25,6 +27,23 @@ final class FaultProxyCore: Sendable {
     var latency: Duration { state.withLock { $0.rules.latency } }
     var connectionCount: Int { state.withLock { $0.connectionCount } }
     var requestLines: [String] { state.withLock { $0.requestLines } }
+
+    var heldCount: Int { state.withLock { $0.heldCount } }
+
+    func release() {
+        state.withLock { $0.releases += 1 }
+    }
+
+    /// Returns at the next release, or when the client has closed its side, which throws.
+    func hold(for client: ProxySocket) throws {
+        let releases = state.withLock { state in
+            state.heldCount += 1
+            return state.releases
+        }
+        while state.withLock({ $0.releases }) == releases {
+            if try client.hasClosed() { throw ProxySocket.Over() }
+        }
+    }
 
     func set(_ fault: ProxyFault, times: Int) {
         state.withLock { $0.rules.set(fault, times: times) }

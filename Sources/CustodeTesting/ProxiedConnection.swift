@@ -54,6 +54,7 @@ final class ProxiedConnection: Sendable {
         case .message(let head):
             let action = proxy.action(for: head.startLine)
             try client.pause(proxy.latency)
+            if case .hold(.toServer) = action { try proxy.hold(for: client) }
             if case .answer(let reply) = action { return try answer(head, with: reply, &reader) }
             exchanges.withLock { $0.append(Exchange(method: head.method, action: action)) }
             let server = try connected()
@@ -123,7 +124,12 @@ final class ProxiedConnection: Sendable {
             // Before its reply goes on, since the client's next request may follow at once.
             let exchange = exchanges.withLock { $0.isEmpty ? nil : $0.removeFirst() }
             let framing = head.replyFraming(to: exchange?.method ?? "GET")
-            guard let action = exchange?.action else {
+            var action = exchange?.action
+            if case .hold(let direction) = action {
+                if direction == .toClient { try proxy.hold(for: client) }
+                action = nil
+            }
+            guard let action else {
                 try pass(head.bytes[...], .toClient, &tally, to: client)
                 try reader.body(framing) { bytes, _ in try pass(bytes, .toClient, &tally, to: client) }
                 break
@@ -139,7 +145,7 @@ final class ProxiedConnection: Sendable {
         _ head: MessageHead, _ body: [UInt8], _ action: ProxyRules.Action, _ tally: inout ProxyRules.Tally
     ) throws {
         switch action {
-        case .answer: break
+        case .answer, .hold: break
         case .lose(let ending): try finish(ending)
         case .rewrite(let rewrite):
             let (bytes, ends) = rewrite.wire(head, body: body)

@@ -4,6 +4,7 @@ struct ProxyRules {
         case answer(CannedResponse)
         case rewrite(ResponseRewrite)
         case lose(ProxyFault.Ending)
+        case hold(ProxyFault.Direction)
     }
 
     private struct Rule {

@@ -104,8 +104,11 @@ final class ProxySocket: Sendable {
 
     /// Returns when the other side has closed or reset the connection, whatever it sends before.
     func waitForClose() throws {
-        while try !poll(for: Self.hangUp) {}
+        while try !hasClosed() {}
     }
+
+    /// Whether it has, looking for a moment.
+    func hasClosed() throws -> Bool { try poll(for: Self.hangUp) }
 
     /// Drops what still comes until the other side closes, for a moment at most: a close with bytes unread is a reset.
     func drain(for limit: Duration = .seconds(1)) {

@@ -6,8 +6,10 @@ public final class World: Sendable {
     public let database: TestDatabase
     /// The service.
     public let service: CustodeProcess
-    /// The folder of the bucket.
+    /// The folder of the bucket; of no use if that is an S3 gateway's.
     public let bucket: String
+    /// The bucket, if it is an S3 gateway's.
+    public let s3: S3Bucket?
     /// The type of ids in the SaaS's tables.
     public let ids: IDKind
     /// The first user's id.
@@ -42,28 +44,36 @@ public final class World: Sendable {
         bucket: String? = nil
     ) async throws -> World {
         let world = try await prepare(ids: ids, settings: settings, cluster: cluster, bucket: bucket)
-        let installed = try await world.service.run("schema", "install")
+        try await world.begin()
+        return world
+    }
+
+    /// Installs the schema and starts the service.
+    func begin() async throws {
+        let installed = try await service.run("schema", "install")
         guard installed.status == 0 else {
             throw HarnessError("schema install: exit \(installed.status)\n\(installed.errors)")
         }
-        try await world.service.start()
-        return world
+        try await service.start()
     }
 
     /// The same without schema and without starting the service.
     public static func prepare(
         ids: IDKind = .uuid, settings: [String: String] = [:], cluster: PrivatePostgres? = nil,
-        bucket: String? = nil
+        bucket: String? = nil, s3: S3Bucket? = nil
     ) async throws -> World {
         let postgres = if let cluster { cluster } else { try await PrivatePostgres.shared() }
         let database = try await postgres.createSaaSDatabase(ids: ids)
-        let world = try World(ids: ids, database: database, bucket: bucket, settings: settings)
+        let world = try World(ids: ids, database: database, bucket: bucket, s3: s3, settings: settings)
         for id in [world.alice, world.bob] { try await world.addUser(id: id) }
         return world
     }
 
-    private init(ids: IDKind, database: TestDatabase, bucket: String?, settings: [String: String]) throws {
+    private init(
+        ids: IDKind, database: TestDatabase, bucket: String?, s3: S3Bucket?, settings: [String: String]
+    ) throws {
         self.ids = ids
+        self.s3 = s3
         self.database = database
         bothKey = ServiceKey(id: "both", grants: ["delegate", "artifacts"])
         delegateKey = ServiceKey(id: "api", grants: ["delegate"])
