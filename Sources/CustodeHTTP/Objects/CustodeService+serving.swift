@@ -52,7 +52,7 @@ extension CustodeService {
             contentType: usual.fields[.contentType] ?? "application/octet-stream",
             contentDisposition: usual.fields[.contentDisposition] ?? "attachment",
             cacheControl: Self.cacheControl)
-        let left = link.expiresAt.seconds - clock.now().seconds
+        let left = (link.expiresAt.microseconds - clock.now().microseconds) / 1_000_000
         var reply = Reply(.found)
         reply.fields[.location] = presigner.presign(
             record.key, fields, seconds: Int(max(1, min(Self.longestRedirect, left))))
