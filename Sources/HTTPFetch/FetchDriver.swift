@@ -12,19 +12,11 @@ final class FetchDriver: @unchecked Sendable {
         let isStopping: Bool
     }
 
-    /// How many bytes may wait for one reader: many while few transfers are under way, few while many are.
-    private static func mark(among count: Int) -> Int {
-        switch count {
-        case ..<8: 256 * 1_024
-        case ..<32: 64 * 1_024
-        case ..<128: 32 * 1_024
-        default: 8 * 1_024
-        }
-    }
-
     private let multi: UnsafeMutableRawPointer
     private let poll: Int32
     private let wakeups: Int32
+    /// How many bytes may wait for readers, all together.
+    private var budget = ReaderBudget(4 * 1_024 * 1_024)
     private var active: [ObjectIdentifier: Transfer] = [:]
     /// When libcurl wants to be called.
     private var alarm: MonotonicTime?
@@ -111,7 +103,8 @@ final class FetchDriver: @unchecked Sendable {
     }
 
     private func add(_ transfer: Transfer) {
-        guard let handle = transfer.begin(mark: Self.mark(among: active.count)) else { return }
+        let mark = budget.grant()
+        guard let handle = transfer.begin(mark: mark) else { return budget.take(back: mark) }
         active[ObjectIdentifier(transfer)] = transfer
         let deadline = transfer.deadline(now: .now)
         silenceEnds = silenceEnds.map { min($0, deadline) } ?? deadline
@@ -127,6 +120,7 @@ final class FetchDriver: @unchecked Sendable {
 
     private func drop(_ transfer: Transfer) {
         guard active.removeValue(forKey: ObjectIdentifier(transfer)) != nil else { return }
+        budget.take(back: transfer.mark)
         transfer.free(from: multi)
     }
 
