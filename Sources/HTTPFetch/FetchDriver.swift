@@ -12,7 +12,8 @@ final class FetchDriver: @unchecked Sendable {
         let isStopping: Bool
     }
 
-    private let multi: UnsafeMutableRawPointer
+    /// `nil` once it has stopped.
+    private var multi: UnsafeMutableRawPointer?
     private let poll: Int32
     private let wakeups: Int32
     /// How many bytes may wait for readers, all together.
@@ -46,7 +47,7 @@ final class FetchDriver: @unchecked Sendable {
     }
 
     deinit {
-        curl_multi_cleanup(multi)
+        if let multi { curl_multi_cleanup(multi) }
         if poll >= 0 { close(poll) }
     }
 
@@ -68,11 +69,12 @@ final class FetchDriver: @unchecked Sendable {
             settleWhatEnded()
             if mail.isStopping { break }
         }
-        for transfer in active.values {
-            transfer.end(.failure(FetchError(.stopped, "the service is stopping")))
-            transfer.free(from: multi)
+        for transfer in Array(active.values) {
+            finish(transfer, .failure(FetchError(.stopped, "the service is stopping")))
         }
-        active.removeAll()
+        // Its connections are closed by the time this is told.
+        curl_multi_cleanup(multi)
+        multi = nil
         whenStopped()
     }
 

@@ -15,6 +15,11 @@ final class FetchLoop: Sendable {
         var hasStopped = false
         var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
+        /// Leaves word, unless nobody will fetch it, who would be kept by it for ever.
+        mutating func leave(_ word: (inout Mailbox) -> Void) {
+            if !isStopping { word(&self) }
+        }
+
         var isEmpty: Bool { submitted.isEmpty && resumed.isEmpty && removed.isEmpty }
     }
 
@@ -44,9 +49,9 @@ final class FetchLoop: Sendable {
         if isStopping { transfer.end(.failure(FetchError(.stopped, "the service is stopping"))) }
     }
 
-    func resume(_ transfer: Transfer) { post { $0.resumed.append(transfer) } }
+    func resume(_ transfer: Transfer) { post { $0.leave { $0.resumed.append(transfer) } } }
 
-    func remove(_ transfer: Transfer) { post { $0.removed.append(transfer) } }
+    func remove(_ transfer: Transfer) { post { $0.leave { $0.removed.append(transfer) } } }
 
     /// Ends what runs, and waits for the thread to end.
     func stop() async {

@@ -235,6 +235,8 @@ final class Transfer: Sendable {
         custode_curl_long(handle, CURLOPT_PATH_AS_IS, 1)
         custode_curl_long(handle, CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
         custode_curl_long(handle, CURLOPT_NOSIGNAL, 1)
+        // Or the loop, and all transfers with it, waits for a name server when one that resolves a name is given up.
+        custode_curl_long(handle, CURLOPT_QUICK_EXIT, 1)
         // What is signed goes where the configuration says, and nowhere else.
         custode_curl_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         custode_curl_string(handle, CURLOPT_NOPROXY, "*")
