@@ -16,19 +16,19 @@ final class FetchDriver: @unchecked Sendable {
     private var multi: UnsafeMutableRawPointer?
     private let poll: Int32
     private let wakeups: Int32
-    /// How many bytes may wait for readers, all together.
-    private var budget = ReaderBudget(4 * 1_024 * 1_024)
+    private var budget: ReaderBudget
     private var active: [ObjectIdentifier: Transfer] = [:]
     /// When libcurl wants to be called.
     private var alarm: MonotonicTime?
     /// When to look next for servers that are silent.
     private var silenceEnds: MonotonicTime?
 
-    init?(wakeups: Int32) {
+    init?(budget: Int, wakeups: Int32) {
         guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK, let multi = curl_multi_init() else { return nil }
         poll = epoll_create1(Int32(EPOLL_CLOEXEC))
         self.multi = multi
         self.wakeups = wakeups
+        self.budget = ReaderBudget(budget)
         guard poll >= 0, watch(wakeups, EPOLLIN.rawValue) else { return nil }
         let me = Unmanaged.passUnretained(self).toOpaque()
         custode_multi_pointer(multi, CURLMOPT_SOCKETDATA, me)

@@ -26,7 +26,11 @@ final class FetchLoop: Sendable {
     private let mailbox = Mutex(Mailbox())
     private let wakeups: Int32
 
-    init() throws(FetchError) {
+    private let budget: Int
+
+    /// - Parameter budget: How many bytes may wait for readers, all together.
+    init(budget: Int) throws(FetchError) {
+        self.budget = budget
         wakeups = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         guard wakeups >= 0 else { throw FetchError(.stopped, "the system grants no eventfd") }
     }
@@ -35,7 +39,7 @@ final class FetchLoop: Sendable {
 
     /// Starts the thread, which runs until it is told to stop.
     func start() throws(FetchError) {
-        guard let driver = FetchDriver(wakeups: wakeups),
+        guard let driver = FetchDriver(budget: budget, wakeups: wakeups),
             Thread.start({ driver.run(self.takeMail) { self.noteStopped() } })
         else { throw FetchError(.stopped, "the system grants no thread for requests") }
     }

@@ -8,9 +8,11 @@ public final class Fetcher: Sendable {
 
     /// Starts the loop's thread.
     ///
+    /// - Parameter budget: How many bytes of replies may wait for their readers, all together; each may have 8 KiB all the
+    ///   same, however many there are.
     /// - Throws: ``FetchError`` with ``FetchError/Code/stopped`` if the system grants no thread.
-    public init() throws(FetchError) {
-        loop = try FetchLoop()
+    public init(budget: Int = 4 * 1_024 * 1_024) throws(FetchError) {
+        loop = try FetchLoop(budget: budget)
         try loop.start()
     }
 

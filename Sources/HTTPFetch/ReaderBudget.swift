@@ -2,7 +2,7 @@
 ///
 /// The first get much. With what is left, what the next one gets goes down, to a least that everybody has.
 struct ReaderBudget {
-    static let least = 16 * 1_024
+    static let least = 8 * 1_024
     static let greatest = 256 * 1_024
 
     private let whole: Int
