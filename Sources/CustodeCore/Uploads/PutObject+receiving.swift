@@ -12,7 +12,7 @@ extension PutObject {
         var reception = Reception(admission, sniffer: sniffer)
         var iterator = body.makeAsyncIterator()
         // Nothing is stored, and no intent committed, before the first bytes have been judged.
-        let held = try await reception.gather(&iterator)
+        var held = try await reception.gather(&iterator)
         let key = try firstKeys(admission, contentType: reception.contentType)
         var intent = try await catalog.beginUpload(
             job: admission.found.job, object: admission.object, plain: key.plain, suffixed: key.suffixed,
@@ -21,7 +21,7 @@ extension PutObject {
         do {
             let upload = try await begin(&intent, admission, reception.contentType)
             do {
-                let sealed = try await receive(held, &iterator, &reception, into: upload, intent)
+                let sealed = try await receive(&held, &iterator, &reception, into: upload, intent)
                 intent = try await place(upload, intent, admission, reception.contentType)
                 bytesMayBeThere = true
                 return try await publish(sealed, intent, admission, reception.contentType)
@@ -51,11 +51,13 @@ extension PutObject {
     }
 
     private func receive(
-        _ held: [ByteBuffer], _ iterator: inout some AsyncIteratorProtocol<ByteBuffer, any Error>,
+        _ held: inout [ByteBuffer], _ iterator: inout some AsyncIteratorProtocol<ByteBuffer, any Error>,
         _ reception: inout Reception, into upload: any BlobUpload, _ intent: UploadIntent
     ) async throws -> SealedBlob {
         var renewal = Renewal(lease: policy.collection.intentLease, now: clock.now())
         for buffer in held { try await upload.write(buffer) }
+        // Not kept for as long as the rest takes.
+        held = []
         while let buffer = try await iterator.next(isolation: nil) {
             try await reception.judge(buffer)
             try await upload.write(buffer)
