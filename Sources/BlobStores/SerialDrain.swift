@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// Passes buffers to blocking work in their order, on one thread of a pool at a time, while more come in.
 final class SerialDrain: Sendable {
-    /// How many bytes may wait before whoever pushes should.
+    /// How many bytes may wait before whoever pushes should; what a buffer takes counts, not only what it holds.
     private let highWater: Int
     private var lowWater: Int { highWater / 2 }
     /// How many bytes are worth waking a thread for, while more are on their way; no more than may wait.
@@ -37,7 +37,7 @@ final class SerialDrain: Sendable {
     func push(_ buffer: ByteBuffer) {
         let starts = state.withLock { state in
             state.waiting.append(buffer)
-            state.waitingBytes += buffer.readableBytes
+            state.waitingBytes += buffer.storageCapacity
             return Self.starts(&state, from: batch)
         }
         if starts { threads.submit { _ in self.drain() } }
@@ -102,7 +102,7 @@ final class SerialDrain: Sendable {
                 let failed = state.withLock { $0.failure != nil }
                 let failure = failed ? nil : work(buffer)
                 let pusher = state.withLock { state -> CheckedContinuation<Void, Never>? in
-                    state.waitingBytes -= buffer.readableBytes
+                    state.waitingBytes -= buffer.storageCapacity
                     state.failure = state.failure ?? failure
                     return state.waitingBytes <= lowWater || state.failure != nil ? state.pusher.take() : nil
                 }
