@@ -38,9 +38,9 @@ final class ServerConnection: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Has the socket hold few bytes, so that what the client takes can be counted.
-    func keepLittle() {
-        var size: Int32 = 16 * 1_024
+    /// Has the socket hold so many bytes that the client has not taken; few make those it took be told.
+    func keep(_ bytes: Int32) {
+        var size = bytes
         setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
 
@@ -68,6 +68,13 @@ final class ServerConnection: Sendable {
     func waitForClose() throws -> Int {
         do { while try receive() {} } catch is Reset {}
         return pending.withLock { $0.count }
+    }
+
+    /// Waits for so long, and tells whether the client closed; reads nothing.
+    func isClosed(within limit: Duration) throws -> Bool {
+        // POLLRDHUP, which glibc shows only to those who ask for its extensions.
+        var wanted = pollfd(fd: descriptor, events: 0x2000, revents: 0)
+        return poll(&wanted, 1, Int32(limit / .milliseconds(1))) > 0
     }
 
     func send(_ text: String) throws { try send(Array(text.utf8)) }

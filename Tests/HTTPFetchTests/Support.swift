@@ -1,4 +1,5 @@
 import CustodeTesting
+import Foundation
 import Glibc
 import HTTPFetch
 import NIOCore
@@ -77,3 +78,50 @@ final class UnnamedFile: Sendable {
 }
 
 let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+/// What the system says of this process.
+enum ThisProcess {
+    /// How many descriptors are open.
+    static func descriptors() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+    }
+
+    /// How many bytes of memory are resident.
+    static func memory() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+        return (Int(text.split(separator: " ")[1]) ?? 0) * sysconf(Int32(_SC_PAGESIZE))
+    }
+}
+
+/// A port that listens, and takes no connection: its queue is full.
+final class FullListener: Sendable {
+    let url: String
+    private let descriptors: [Int32]
+
+    init() throws {
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let listener = socket(AF_INET, kind, 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let length = size
+        var all = [listener]
+        withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                _ = bind(listener, address, length)
+                _ = listen(listener, 0)
+                getsockname(listener, address, &size)
+                for _ in 1...4 {
+                    let client = socket(AF_INET, kind | Int32(SOCK_NONBLOCK.rawValue), 0)
+                    _ = connect(client, address, length)
+                    all.append(client)
+                }
+            }
+        }
+        descriptors = all
+        url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/"
+    }
+
+    deinit { for descriptor in descriptors { close(descriptor) } }
+}
