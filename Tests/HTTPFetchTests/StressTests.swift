@@ -10,7 +10,7 @@ struct StressTests {
     @Test("hundreds of requests with cuts, slow readers and cancellations all end, and leave no descriptor")
     func stress() async throws {
         await #expect(processExitsWith: .success) {
-            // What the runtime opens for itself is there before the count.
+            // What is opened once for good is there before the count.
             try await Self.storm(requests: 20)
             let before = try ThisProcess.descriptors()
             try await Self.storm(requests: 600)
