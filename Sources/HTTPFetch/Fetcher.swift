@@ -21,6 +21,7 @@ public final class Fetcher: Sendable {
     /// - Throws: ``FetchError``; a reply of any status is none.
     public func fetch(_ request: FetchRequest) async throws(FetchError) -> FetchResponse {
         if let fault = request.fault { throw FetchError(.malformed, fault) }
+        if Task.isCancelled { throw TransferState.givenUp }
         let transfer = Transfer(request, on: loop)
         loop.submit(transfer)
         // Made before it is waited for: should the wait end in an error, this ends the transfer.

@@ -82,19 +82,23 @@ struct TransferState {
         return .nobody
     }
 
+    static let givenUp = FetchError(.cancelled, "the request was given up")
     private static let headless = FetchError(.broken, "the server sent no reply")
 
     /// Nobody will ask again.
     mutating func abandon() -> Wakeup {
         isAbandoned = true
+        // What has come as a whole and is dropped unread must not look like one that was shorter.
+        if waiting.readableBytes > 0 { ending = nil }
         waiting = ByteBuffer()
-        return end(.failure(FetchError(.cancelled, "the request was given up")))
+        return end(.failure(Self.givenUp))
     }
 
     /// Asks for the head; answers at once if that can be told.
     mutating func askForHead(_ waiter: Waiter<FetchHead>) -> Wakeup {
-        if hasHead, let head { return .head(waiter, .success(head)) }
+        if hasHead, !isAbandoned, let head { return .head(waiter, .success(head)) }
         if case .failure(let error)? = ending { return .head(waiter, .failure(error)) }
+        if isAbandoned { return .head(waiter, .failure(Self.givenUp)) }
         headWaiter = waiter
         return .nobody
     }
