@@ -16,13 +16,13 @@ struct BackPressureTests {
             _ = try connection.readHead()
             connection.keep(16 * 1_024)
             try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\n\r\n")
-            let count = try connection.push(body)
+            let count = try connection.push(body, patience: .milliseconds(2_500))
             pushed.add(count)
             connection.keep(1_024 * 1_024)
             try connection.send(Array(body[count...]))
         }
         try await withServer(server, budget: 1_024 * 1_024) { fetcher in
-            let reply = try await fetcher.fetch(request("GET", server.url, stall: .milliseconds(300))).body
+            let reply = try await fetcher.fetch(request("GET", server.url, stall: .seconds(2))).body
             // Longer than the server may be silent: it is not the server that everything waits for.
             #expect(try await eventually { pushed.all.count == 1 })
             #expect((pushed.all.first ?? .max) < 1_024 * 1_024 + Self.sockets)

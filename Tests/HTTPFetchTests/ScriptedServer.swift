@@ -9,6 +9,7 @@ final class ScriptedServer: Sendable {
     typealias Script = @Sendable (ServerConnection) throws -> Void
 
     private struct State {
+        var isListening = true
         var count = 0
         var open: [ObjectIdentifier: ServerConnection] = [:]
     }
@@ -55,7 +56,11 @@ final class ScriptedServer: Sendable {
     var openCount: Int { state.withLock { $0.open.count } }
 
     /// Takes no more connections; those that are open go on.
-    func stopListening() { shutdown(listener, Int32(SHUT_RDWR)) }
+    func stopListening() {
+        state.withLock { state in
+            if state.isListening { shutdown(listener, Int32(SHUT_RDWR)) }
+        }
+    }
 
     /// Ends all connections, and takes no more.
     func stop() {
@@ -80,6 +85,10 @@ final class ScriptedServer: Sendable {
                 _ = state.withLock { $0.open.removeValue(forKey: ObjectIdentifier(connection)) }
             }
         }
-        close(listener)
+        // Under the lock, so that nobody shuts down a stranger that got the number.
+        state.withLock { state in
+            state.isListening = false
+            close(listener)
+        }
     }
 }
