@@ -177,3 +177,31 @@ struct S3ListingTests {
         #expect(try await bucket.store.unfinished(after: nil) == [])
     }
 }
+
+@Suite("what listings of S3 spell in their own ways")
+struct S3SpellingTests {
+    @Test(
+        "keys are read as encoding-type=url spells them",
+        arguments: [
+            ("users/a", "users/a"), ("users%2Fa", "users/a"), ("a+b%2Bc", "a b+c"), ("%C3%A9", "\u{E9}"),
+            ("%c3%a9", "\u{E9}"),
+            ("%FF", nil), ("%C3", nil), ("%", nil), ("%4", nil), ("%4G", nil), ("", ""),
+        ] as [(String, String?)])
+    func keys(_ text: String, _ key: String?) {
+        #expect(S3Listing.decode(text).map { Array($0.utf8) } == key.map { Array($0.utf8) })
+    }
+
+    @Test(
+        "dates are read to the whole second, and nothing else is a date",
+        arguments: [
+            ("2026-11-25T03:00:00.123Z", 1_795_575_600), ("2026-11-25T03:00:00Z", 1_795_575_600),
+            ("1970-01-01T00:00:00.000Z", 0), ("2026-11-25T03:00:00", nil), ("2026-11-25 03:00:00Z", nil),
+            ("2026-11-25T03:00:00+01:00", nil), ("20261125T030000Z", nil), ("", nil), ("x", nil),
+        ] as [(String, Int64?)])
+    func dates(_ text: String, _ seconds: Int64?) {
+        #expect(S3Listing.moment(text)?.seconds == seconds)
+    }
+
+    @Test("tags are read with and without quotes", arguments: [("\"a\"", "a"), ("a", "a"), ("\"", "\""), ("", "")])
+    func tags(_ text: String, _ tag: String) { #expect(S3Found.bare(text) == tag) }
+}

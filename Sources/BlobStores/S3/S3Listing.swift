@@ -2,7 +2,7 @@ internal import CustodeCore
 internal import Glibc
 internal import Synchronization
 
-/// A listing of a bucket, page by page (ListObjectsV2); the next page is asked for while one is worked on.
+/// A listing of a bucket, page by page (ListObjectsV2); the next page is asked for while one is read and worked on.
 final class S3Listing: BlobListing {
     private static let pageSize = 1_000
 
@@ -13,7 +13,13 @@ final class S3Listing: BlobListing {
         var startAfter: String?
         var last: String?
         var hasEnded = false
-        var ahead: Task<Result<Page, BlobStoreError>, Never>?
+        /// The page that was asked for ahead, and by which token.
+        var ahead: (token: String, task: Task<Result<[UInt8], BlobStoreError>, Never>)?
+
+        mutating func dropAhead() {
+            ahead?.task.cancel()
+            ahead = nil
+        }
     }
 
     private struct Page: Sendable {
@@ -32,35 +38,63 @@ final class S3Listing: BlobListing {
         self.scope = scope
     }
 
-    deinit { state.withLock { $0.ahead }?.cancel() }
+    deinit { state.withLock { $0.dropAhead() } }
 
     func next() async throws(BlobStoreError) -> ListingPage? {
         while true {
             guard !state.withLock({ $0.hasEnded }) else { return nil }
-            let page = try await nextPage()
+            let bytes = try await nextBytes()
+            askAhead(bytes)
+            let page = try Self.read(bytes)
             try advance(past: page)
             let told = page.blobs.filter { !isExcluded($0.key) }
             if !told.isEmpty || page.unreadable > 0 { return ListingPage(blobs: told, unreadable: page.unreadable) }
         }
     }
 
-    private func nextPage() async throws(BlobStoreError) -> Page {
+    private func nextBytes() async throws(BlobStoreError) -> [UInt8] {
         let (ahead, token, startAfter) = state.withLock { state in
             defer { state.ahead = nil }
             return (state.ahead, state.token, state.startAfter)
         }
-        if let ahead {
-            let result = await withTaskCancellationHandler {
-                await ahead.value
-            } onCancel: {
-                ahead.cancel()
-            }
-            return try result.get()
+        guard let ahead else { return try await Self.fetch(store, scope, token: token, startAfter: startAfter) }
+        let result = await withTaskCancellationHandler {
+            await ahead.task.value
+        } onCancel: {
+            ahead.task.cancel()
         }
-        return try await Self.fetch(store, scope, token: token, startAfter: startAfter)
+        return try result.get()
     }
 
-    /// Checks that a page follows the one before, and asks for the next.
+    /// Asks for the page that a page seems to name, before that is read: whether it does is checked after.
+    private func askAhead(_ bytes: [UInt8]) {
+        guard let token = Self.glimpseToken(bytes) else { return }
+        let (store, scope) = (store, scope)
+        // Awaited by the next call, or cancelled with the listing.
+        let task = Task { () -> Result<[UInt8], BlobStoreError> in
+            do throws(BlobStoreError) {
+                return .success(try await Self.fetch(store, scope, token: token, startAfter: nil))
+            } catch {
+                return .failure(error)
+            }
+        }
+        state.withLock { $0.ahead = (token, task) }
+    }
+
+    /// The token for the next page, where it stands plainly before the entries of a document or behind them.
+    private static func glimpseToken(_ bytes: [UInt8]) -> String? {
+        for edge in [bytes.prefix(4_096), bytes.suffix(4_096)] {
+            let text = String(decoding: edge, as: UTF8.self)
+            guard let tag = text.firstRange(of: "<NextContinuationToken>"),
+                let end = text[tag.upperBound...].firstRange(of: "<")
+            else { continue }
+            let token = text[tag.upperBound..<end.lowerBound]
+            return token.contains("&") ? nil : String(token)
+        }
+        return nil
+    }
+
+    /// Checks that a page follows the one before, and notes where the listing goes on.
     private func advance(past page: Page) throws(BlobStoreError) {
         let failure = state.withLock { state -> BlobStoreError? in
             for blob in page.blobs {
@@ -72,6 +106,7 @@ final class S3Listing: BlobListing {
             }
             guard page.isTruncated else {
                 state.hasEnded = true
+                state.dropAhead()
                 return nil
             }
             guard let token = page.token, token != state.token else {
@@ -89,16 +124,7 @@ final class S3Listing: BlobListing {
                 state.startAfter = stretch + "\u{10FFFF}"
                 state.last = nil
             }
-            let (store, scope) = (store, scope)
-            let (next, after) = (state.token, state.startAfter)
-            // Awaited by the next call, or cancelled with the listing.
-            state.ahead = Task {
-                do throws(BlobStoreError) {
-                    return .success(try await Self.fetch(store, scope, token: next, startAfter: after))
-                } catch {
-                    return .failure(error)
-                }
-            }
+            if state.ahead?.token != state.token { state.dropAhead() }
             return nil
         }
         if let failure { throw failure }
@@ -111,24 +137,26 @@ final class S3Listing: BlobListing {
 
     private static func fetch(
         _ store: S3Store, _ scope: ListingScope, token: String?, startAfter: String?
-    ) async throws(BlobStoreError) -> Page {
+    ) async throws(BlobStoreError) -> [UInt8] {
         var request = S3Request("GET", nil)
         request.query = [
             ("list-type", "2"), ("max-keys", String(pageSize)), ("encoding-type", "url"), ("prefix", scope.prefix),
         ]
         if let token { request.query.append(("continuation-token", token)) }
         if let startAfter { request.query.append(("start-after", startAfter)) }
-        let document: XMLTree
         do throws(S3Error) {
-            document = try await store.sender.document(request)
+            return try await store.sender.bytes(request)
         } catch {
             throw store.unavailable(error)
         }
-        guard document.name == "ListBucketResult", let isTruncated = document.text("IsTruncated") else {
-            throw .unavailable("the bucket's service answers a listing with something else")
-        }
+    }
+
+    private static func read(_ bytes: [UInt8]) throws(BlobStoreError) -> Page {
+        guard let document = XMLTree.read(bytes), document.name == "ListBucketResult",
+            let isTruncated = document.text("IsTruncated")
+        else { throw .unavailable("the bucket's service answers a listing with something else, or with half of it") }
         var page = Page(token: document.text("NextContinuationToken"), isTruncated: isTruncated == "true")
-        for entry in document.all("Contents") {
+        for entry in document.children where entry.name == "Contents" {
             guard let encoded = entry.text("Key"), let etag = entry.text("ETag"),
                 let size = entry.text("Size").flatMap({ Int64($0) }),
                 let modified = entry.text("LastModified").flatMap(moment)
@@ -147,36 +175,50 @@ final class S3Listing: BlobListing {
     static func decode(_ text: String) -> String? {
         guard text.utf8.contains(where: { $0 == 0x25 || $0 == 0x2B }) else { return text }
         var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
+        bytes.reserveCapacity(text.utf8.count)
+        var rest = text.utf8.makeIterator()
+        while let byte = rest.next() {
             switch byte {
             case 0x2B: bytes.append(0x20)
             case 0x25:
-                guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-                else { return nil }
-                bytes.append(value)
-                rest = rest.dropFirst(2)
+                guard let high = rest.next().flatMap(hexValue), let low = rest.next().flatMap(hexValue) else {
+                    return nil
+                }
+                bytes.append(high << 4 | low)
             default: bytes.append(byte)
             }
         }
         return String(validating: bytes, as: UTF8.self)
     }
 
+    private static func hexValue(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case 0x30...0x39: digit - 0x30
+        case 0x41...0x46: digit - 0x37
+        case 0x61...0x66: digit - 0x57
+        default: nil
+        }
+    }
+
     /// Reads a date such as `2026-11-25T03:00:00.123Z`, to the whole second, as a `HEAD` tells it.
     static func moment(_ text: String) -> Timestamp? {
-        let digits = Array(text.utf8)
-        guard digits.count >= 20, digits.last == UInt8(ascii: "Z") else { return nil }
-        func number(_ range: Range<Int>) -> Int32? { Int32(String(decoding: digits[range], as: UTF8.self)) }
-        guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
-            let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19)
-        else { return nil }
-        var parts = tm()
-        parts.tm_year = year - 1_900
-        parts.tm_mon = month - 1
-        parts.tm_mday = day
-        parts.tm_hour = hour
-        parts.tm_min = minute
-        parts.tm_sec = second
-        return Timestamp(seconds: Int64(timegm(&parts)))
+        // Year, month, day, hour, minute, second.
+        var parts: [Int32] = [0, 0, 0, 0, 0, 0]
+        var part = 0
+        var length = 0
+        reading: for byte in text.utf8 {
+            length += 1
+            switch (byte, length) {
+            case (0x30...0x39, _): parts[part] = parts[part] * 10 + Int32(byte - 0x30)
+            case (0x2D, 5), (0x2D, 8), (0x54, 11), (0x3A, 14), (0x3A, 17): part += 1
+            case (0x2E, 20), (0x5A, 20): break reading
+            default: return nil
+            }
+        }
+        guard length == 20, part == 5, text.utf8.last == 0x5A else { return nil }
+        var time = tm()
+        (time.tm_year, time.tm_mon, time.tm_mday) = (parts[0] - 1_900, parts[1] - 1, parts[2])
+        (time.tm_hour, time.tm_min, time.tm_sec) = (parts[3], parts[4], parts[5])
+        return Timestamp(seconds: Int64(timegm(&time)))
     }
 }

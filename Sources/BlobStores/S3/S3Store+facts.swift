@@ -1,5 +1,4 @@
 public import CustodeCore
-internal import Foundation
 internal import HTTPFetch
 
 /// What a `HEAD` tells of an object.
@@ -32,7 +31,12 @@ struct S3Found: Sendable {
     var facts: BlobFacts { BlobFacts(etag: Self.bare(etag), size: size, modified: modified) }
 
     /// A tag without its quotes: listings and heads of some services disagree on them.
-    static func bare(_ etag: String) -> String { etag.trimmingCharacters(in: CharacterSet(charactersIn: "\"")) }
+    static func bare(_ etag: String) -> String {
+        guard etag.utf8.count >= 2, etag.utf8.first == UInt8(ascii: "\""), etag.utf8.last == UInt8(ascii: "\"") else {
+            return etag
+        }
+        return String(etag.dropFirst().dropLast())
+    }
 }
 
 extension S3Store {
