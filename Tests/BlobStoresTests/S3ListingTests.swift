@@ -70,10 +70,11 @@ struct S3ListingTests {
 
     @Test("a long stretch that is left out is not listed")
     func jump() async throws {
-        let (bucket, proxy) = try await bucket(objects: 2_500)
+        let (bucket, proxy) = try await bucket(objects: 3_500)
         try await bucket.write("z", to: "z")
         #expect(try await bucket.store.keys(ListingScope(excluding: ["users/"])) == bytes(["z"]))
-        #expect(proxy.count(matching: "list-type=2") == 2)
+        // The first page, the one that had been asked for ahead by then, and the one behind the stretch.
+        #expect(proxy.count(matching: "list-type=2") <= 3)
     }
 
     @Test(
