@@ -137,26 +137,36 @@ put_small() {
 resident() { awk -v field="$1:" '$1 == field { printf "%.1f\n", $2 / 1024 }' "/proc/$pid/status"; }
 
 memory_uploads() {
-    local list room
-    mapfile -t list < <(new_jobs 100)
-    printf '/v1/jobs/%s/input\n' "${list[@]}" >"$root/paths"
-    room=$(df -B1 --output=avail "$bucket" | tail -n 1)
-    serve
-    bench uploads --url "$url" --paths "$root/paths" --size $((1024 * mib)) --seconds "$hold" \
-        --budget $((room / 3 < 6144 * mib ? room / 3 : 6144 * mib)) "${bench_service[@]}" \
-        --header 'Content-Type: audio/wav' >"$root/held"
-    say "  $(xargs <"$root/held")"
-    figures=("$(resident VmHWM)" "")
-    row "memory with 100 uploads of 1 GiB at once (peak)" MiB - "<" 128
+    hold_uploads "memory with 100 uploads of 1 GiB at once (peak)" "$(df -B1 --output=avail "$bucket" | tail -n 1)"
 }
 
 memory_downloads() {
-    local job client most=0 now
+    local job
     job=$(new_jobs 1)
     bench put --url "$url/v1/jobs/$job/input" --size $((64 * mib)) "${bench_service[@]}" \
         --header 'Content-Type: audio/wav' >/dev/null
+    hold_downloads "memory with 1,000 slow downloads (largest sample)" "$job"
+}
+
+# hold_uploads LABEL ROOM: a hundred uploads at once that send no more than the room for their bytes allows.
+hold_uploads() {
+    local list
+    mapfile -t list < <(new_jobs 100)
+    printf '/v1/jobs/%s/input\n' "${list[@]}" >"$root/paths"
     serve
-    bench downloads --url "$url$(links "$job")" --connections 1000 --seconds "$hold" >"$root/held" &
+    bench uploads --url "$url" --paths "$root/paths" --size $((1024 * mib)) --seconds "$hold" \
+        --budget $(($2 / 3 < 6144 * mib ? $2 / 3 : 6144 * mib)) "${bench_service[@]}" \
+        --header 'Content-Type: audio/wav' >"$root/held"
+    say "  $(xargs <"$root/held")"
+    figures=("$(resident VmHWM)" "")
+    row "$1" MiB - "<" 128
+}
+
+# hold_downloads LABEL JOB: a thousand slow readers of the job's input at once.
+hold_downloads() {
+    local client most=0 now
+    serve
+    bench downloads --url "$url$(links "$2")" --connections 1000 --seconds "$hold" >"$root/held" &
     client=$!
     while kill -0 "$client" 2>/dev/null; do
         now=$(resident VmRSS)
@@ -166,5 +176,5 @@ memory_downloads() {
     wait "$client" || fail "the slow downloads did not last"
     say "  $(xargs <"$root/held")"
     figures=("$most" "")
-    row "memory with 1,000 slow downloads (largest sample)" MiB - "<" 128
+    row "$1" MiB - "<" 128
 }
