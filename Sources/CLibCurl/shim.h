@@ -1,11 +1,6 @@
 #ifndef CUSTODE_CLIBCURL_SHIM_H
 #define CUSTODE_CLIBCURL_SHIM_H
 
-/* As CLinux has it: with other features on, the system's structures have members of other names, and a build that starts
-   from nothing fails where both are imported. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <curl/curl.h>
 
 /* libcurl's settings and questions are variadic, which Swift does not call: one function for each type of argument. */
