@@ -126,6 +126,17 @@ struct S3UploadFaultTests {
         #expect(try await bucket.store.bytes(key("1").text) == Self.large)
     }
 
+    @Test("an upload of which the service knows nothing any more, since it completed it, is published")
+    func completedBefore() async throws {
+        let proxy = try await TestS3.proxy()
+        let bucket = try await TestS3.make(proxy: proxy)
+        proxy.rewrite(
+            matching: "POST /\(bucket.store.configuration.bucket)/\(try key("1").text)?uploadId",
+            by: .text("<Error><Code>NoSuchUpload</Code></Error>"))
+        _ = try await bucket.store.put(S3UploadTests.pieces(Self.large), as: key("1"))
+        #expect(try await bucket.store.bytes(key("1").text) == Self.large)
+    }
+
     @Test("an upload whose parts the service lost fails, and is never told as made")
     func lostUpload() async throws {
         let proxy = try await TestS3.proxy()

@@ -79,7 +79,9 @@ extension S3Store {
                 return try await attempt()
             } catch {
                 let isTaken = error.isPreconditionFailed || error.code == "ConditionalRequestConflict"
-                let mayBeDone = error.mayBeDone || isTaken || isUncertain && error.code == "NoSuchUpload"
+                // An upload that is gone may have been completed: by the attempt before, or by this one, which libcurl sends
+                // again where a connection died.
+                let mayBeDone = error.mayBeDone || isTaken || error.code == "NoSuchUpload"
                 guard mayBeDone else { throw isUncertain ? .unsettled(error.message) : refusal(error) }
                 if let found = try await settled(key) {
                     if found.metadata[Self.nonceField] == nonce { return }
