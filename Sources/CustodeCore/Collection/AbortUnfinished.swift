@@ -21,8 +21,8 @@ struct AbortUnfinished {
             let old = page.filter { $0.begun < cutoff && ObjectKey(parsing: $0.key) != nil }
             guard !old.isEmpty else { continue }
             try Task.checkCancellation()
-            let isAlive = try await parts.catalog.referenced(old.map(\.key))
-            let dead = zip(old, isAlive).filter { !$0.1 }.map(\.0)
+            let isWanted = try await parts.catalog.wanted(old.map(\.key))
+            let dead = zip(old, isWanted).filter { !$0.1 }.map(\.0)
             try await leadership.renew()
             let holds = parts.holding(since: parts.clock.now(), for: leadership.fence.lease)
             for (upload, failure) in zip(dead, await parts.store.abort(dead, while: holds)) {

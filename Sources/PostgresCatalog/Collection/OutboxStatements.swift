@@ -114,4 +114,13 @@ enum OutboxStatements {
         select r.key is not null from unnest($1::text[]) with ordinality w (key, place)
         left join custode.referenced($1::text[]) r on r.key = w.key order by w.place
         """)
+    static let wanted = PostgresStatement(
+        name: "wanted",
+        """
+        select r.key is not null or exists (
+            select from custode.upload_intents i
+            where i.key = w.key and i.state = 'open' and i.lease_until > clock_timestamp())
+        from unnest($1::text[]) with ordinality w (key, place)
+        left join custode.referenced($1::text[]) r on r.key = w.key order by w.place
+        """)
 }

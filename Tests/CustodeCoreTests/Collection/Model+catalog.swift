@@ -112,6 +112,15 @@ extension Model: CollectionCatalog {
     func referenced(_ keys: [String]) async throws(CatalogError) -> [Bool] {
         try await step("referenced") { state in keys.map(state.isReferenced) }
     }
+
+    func wanted(_ keys: [String]) async throws(CatalogError) -> [Bool] {
+        try await step("wanted") { state in
+            keys.map { key in
+                state.isReferenced(key)
+                    || state.intents.values.contains { $0.key.text == key && $0.isOpen && $0.leaseUntil > state.now }
+            }
+        }
+    }
 }
 
 /// One leadership of the model.
