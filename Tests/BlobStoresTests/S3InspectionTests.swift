@@ -88,6 +88,18 @@ struct S3InspectionTests {
         #expect(proxy.count(matching: "PUT /") == 0, "it did not come to a write")
     }
 
+    @Test("what a process that died while it tried something out left is removed, when it is old")
+    func litter() async throws {
+        let bucket = try await TestS3.make()
+        try await bucket.write("", to: ".custode/probes/old")
+        try await bucket.write("x", to: ".custode/probe")
+        let now = try await bucket.store.clock()
+        await bucket.store.removeProbes(before: now + .seconds(-3_600))
+        #expect(try await bucket.store.keys() == bytes([".custode/probe", ".custode/probes/old"]))
+        await bucket.store.removeProbes(before: now + .seconds(3_600))
+        #expect(try await bucket.store.keys() == bytes([".custode/probe"]))
+    }
+
     @Test("with the policy of policies/bucket/s3.json nobody but the service gets in, whatever an ACL says")
     func policy() async throws {
         let bucket = try await TestS3.make()

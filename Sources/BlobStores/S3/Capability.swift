@@ -25,6 +25,7 @@ final class Capability: Sendable {
             }
             _ = try await store.sender.head(S3Request("DELETE", probe))
             answer.withLock { $0 = found }
+            if let now = try? await store.clock() { await store.removeProbes(before: now + (.zero - S3Store.longestProbe)) }
             return found
         } catch {
             throw store.unavailable(error)
@@ -63,6 +64,18 @@ final class Capability: Sendable {
 }
 
 extension S3Store {
-    /// A key for an object that tries something out; what a crash leaves there is nobody's.
-    func probeKey() -> String { ".custode/probes/\(Hex.encode(random.bytes(8)))" }
+    private static let probes = ".custode/probes/"
+    /// A probe takes a moment: one that is older was left by a process that died.
+    static let longestProbe = Duration.seconds(3_600)
+
+    /// A key for an object that tries something out.
+    func probeKey() -> String { Self.probes + Hex.encode(random.bytes(8)) }
+
+    /// Removes what processes that died left, as well as can be.
+    func removeProbes(before cutoff: Timestamp) async {
+        guard let page = try? await list(ListingScope(prefix: Self.probes)).next() else { return }
+        for blob in page.blobs where blob.facts.modified < cutoff {
+            _ = try? await sender.head(S3Request("DELETE", blob.key))
+        }
+    }
 }

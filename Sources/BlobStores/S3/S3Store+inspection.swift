@@ -9,7 +9,7 @@ extension S3Store: InspectableStore {
         do throws(BlobStoreError) {
             try await probe()
         } catch {
-            return [StoreFinding("bucket", isGood: false, Self.sentence(error))]
+            return [StoreFinding("bucket", isGood: false, error.description)]
         }
         return [
             StoreFinding("bucket", isGood: true, "\(configuration.bucket) at \(configuration.endpoint)"),
@@ -30,7 +30,7 @@ extension S3Store: InspectableStore {
             return StoreFinding(
                 "bucket clock", isGood: false, "the bucket's clock is \(ahead) s off ours; run NTP on both")
         } catch {
-            return StoreFinding("bucket clock", isGood: false, Self.sentence(error))
+            return StoreFinding("bucket clock", isGood: false, error.description)
         }
     }
 
@@ -54,7 +54,7 @@ extension S3Store: InspectableStore {
             } catch {
                 return StoreFinding(
                     "bucket permissions", isGood: false,
-                    "cannot \(step.name): \(Self.sentence(unavailable(error))); it needs \(step.action)")
+                    "cannot \(step.name): \(unavailable(error)); it needs \(step.action)")
             }
         }
         do throws(BlobStoreError) {
@@ -63,7 +63,7 @@ extension S3Store: InspectableStore {
         } catch {
             return StoreFinding(
                 "bucket permissions", isGood: false,
-                "cannot begin and abort an upload in parts: \(Self.sentence(error)); it needs s3:AbortMultipartUpload")
+                "cannot begin and abort an upload in parts: \(error); it needs s3:AbortMultipartUpload")
         }
         return StoreFinding("bucket permissions", isGood: true, "reads, writes, copies, lists and removes")
     }
@@ -73,7 +73,7 @@ extension S3Store: InspectableStore {
             let isHonoured = try await capability.isHonoured(by: self)
             return StoreFinding(name, isGood: true, isHonoured ? "honoured" : "not honoured; \(otherwise)")
         } catch {
-            return StoreFinding(name, isGood: false, Self.sentence(error))
+            return StoreFinding(name, isGood: false, error.description)
         }
     }
 
@@ -93,14 +93,7 @@ extension S3Store: InspectableStore {
                 "anybody can \(isListed ? "list" : "read") it; take back its public ACL, and give it policies/bucket/s3.json"
             )
         } catch {
-            return StoreFinding("bucket privacy", isGood: false, Self.sentence(unavailable(error)))
-        }
-    }
-
-    private static func sentence(_ error: BlobStoreError) -> String {
-        switch error {
-        case .unavailable(let text), .unsettled(let text): text
-        default: "\(error)"
+            return StoreFinding("bucket privacy", isGood: false, unavailable(error).description)
         }
     }
 }

@@ -87,3 +87,16 @@ public enum BlobStoreError: Error, Sendable, Equatable {
     /// The store failed or cannot be reached; the text is for operators.
     case unavailable(String)
 }
+
+extension BlobStoreError: CustomStringConvertible {
+    /// For operators.
+    public var description: String {
+        switch self {
+        case .absent: "there is nothing under the key"
+        case .keyTaken: "there is something under the key"
+        case .noRoom: "the store is full, or over its quota"
+        case .cancelled: "it was given up"
+        case .unsettled(let text), .unavailable(let text): text
+        }
+    }
+}
