@@ -12,6 +12,8 @@ public struct FetchRequest: Sendable {
     public var headers: [(name: String, value: String)] = []
     /// The body.
     public var body = FetchRequestBody.none
+    /// Whether it goes out on a connection of its own: on a used one that dies libcurl sends a request again.
+    public var isNeverResent = false
     /// For how long the server may be silent, before the head of the reply and within its body.
     ///
     /// It does not count while the reader of the reply is what everything waits for.

@@ -242,6 +242,7 @@ final class Transfer: Sendable {
         custode_curl_string(handle, CURLOPT_NOPROXY, "*")
         custode_curl_long(handle, CURLOPT_FRESH_CONNECT, isSecondTry ? 1 : 0)
         custode_curl_long(handle, CURLOPT_CONNECTTIMEOUT_MS, 5_000)
+        if request.isNeverResent { custode_curl_long(handle, CURLOPT_FRESH_CONNECT, 1) }
         // libcurl's own limit (LOW_SPEED_TIME) is on an average of the last seconds: a server that goes on working and
         // says so now and then, a byte at a time, would be given up, and one that falls silent be told late.
         custode_curl_long(handle, CURLOPT_NOPROGRESS, 0)

@@ -88,6 +88,21 @@ struct S3InspectionTests {
         #expect(proxy.count(matching: "PUT /") == 0, "it did not come to a write")
     }
 
+    @Test(
+        "an endpoint is taken with its port and its path, and an address of IPv6 in brackets",
+        arguments: [
+            ("http://127.0.0.1:9000", "127.0.0.1:9000", "http://127.0.0.1:9000/b/k"),
+            ("http://[::1]:9000", "[::1]:9000", "http://[::1]:9000/b/k"),
+            ("https://h.example:443/storage/v1/s3/", "h.example", "https://h.example/storage/v1/s3/b/k"),
+        ])
+    func endpoints(_ endpoint: String, _ host: String, _ url: String) throws {
+        let configuration = S3Configuration(
+            bucket: "b", endpoint: endpoint, accessKey: "", secretKey: "", spoolDirectory: "")
+        let address = try #require(S3Address(configuration))
+        #expect(address.host == host)
+        #expect(address.url(path: address.path("k"), query: "") == url)
+    }
+
     @Test("what a process that died while it tried something out left is removed, when it is old")
     func litter() async throws {
         let bucket = try await TestS3.make()

@@ -61,6 +61,24 @@ struct S3ListingTests {
         }
     }
 
+    @Test("a listing by a service that passes over start-after ends, and nothing follows a page that is missing")
+    func startAfterIgnored() async throws {
+        let proxy = try await TestS3.proxy()
+        let bucket = try await TestS3.make(proxy: proxy)
+        proxy.answer(
+            matching: "list-type=2",
+            with: CannedResponse(
+                200,
+                body:
+                    "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+                    + "<Contents><Key>.trash/a</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+                    + "<ETag>&quot;0&quot;</ETag><Size>1</Size></Contents></ListBucketResult>"))
+        let listing = bucket.store.list(ListingScope(excluding: [".trash/"]))
+        await #expect(throws: BlobStoreError.self) { try await listing.next() }
+        #expect(try await listing.next() == nil)
+        #expect(proxy.count(matching: "list-type=2") < 10)
+    }
+
     @Test("what passes on its own is tried again, and the listing is whole")
     func passing() async throws {
         let (bucket, proxy) = try await bucket(objects: 1_500)

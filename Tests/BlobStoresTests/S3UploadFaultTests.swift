@@ -151,6 +151,22 @@ struct S3UploadFaultTests {
         #expect(try await bucket.store.facts(of: [key("1").text]) == [nil])
     }
 
+    @Test("an upload that was lost after a doubt is told as one that may have been made")
+    func lostAfterDoubt() async throws {
+        let proxy = try await TestS3.proxy()
+        let bucket = try await TestS3.make(proxy: proxy)
+        let line = "POST /\(bucket.store.configuration.bucket)/\(try key("1").text)?uploadId"
+        proxy.answer(matching: line, with: .s3Error(500, "InternalError"), times: 1)
+        proxy.answer(matching: line, with: .s3Error(404, "NoSuchUpload"), times: 1)
+        let error = await #expect(throws: BlobStoreError.self) {
+            try await bucket.store.put(S3UploadTests.pieces(Self.large), as: key("1"))
+        }
+        guard case .unsettled? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
     @Test("bytes that change on their way to the service are never stored")
     func payload() async throws {
         let bucket = try await TestS3.make()

@@ -143,8 +143,8 @@ extension FaultProxy {
     }
 
     /// Has every multipart upload look as if it had begun two hours ago, from now on.
-    func ageUploads() {
-        let begun = Date().addingTimeInterval(-7_200).formatted(.iso8601)
+    func ageUploads(hours: Double = 2) {
+        let begun = Date().addingTimeInterval(-3_600 * hours).formatted(.iso8601)
         rewrite(
             matching: "uploads=",
             by: ResponseRewrite { body in

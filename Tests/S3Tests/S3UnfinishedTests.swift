@@ -84,6 +84,24 @@ struct S3UnfinishedTests {
         try await world.close()
     }
 
+    @Test("parts beside an object that another upload made go, and after a day those of copies into quarantine")
+    func left() async throws {
+        let (world, proxy) = try await World.behindProxy(World.swift)
+        try await world.furnish(2)
+        try await world.sweep()
+        let (_, key) = try await world.jobWith("input")
+        let place = ".trash/2020-01-01/20200101T000000Z-abcdef/" + key
+        for key in [key, place, ".custode/probes/a", "foreign/a"] { _ = try await world.objects.beginUpload(key) }
+        proxy.ageUploads()
+        try await world.sweep()
+        #expect(Set(try await world.objects.uploads().map(\.key)) == [place, ".custode/probes/a", "foreign/a"])
+        try proxy.clear()
+        proxy.ageUploads(hours: 27)
+        try await world.sweep()
+        #expect(try await world.objects.uploads().map(\.key) == ["foreign/a"])
+        try await world.close()
+    }
+
     @Test("one whose client goes away leaves no parts, without any collection")
     func clientGone() async throws {
         let world = try await World.startOnS3(settings: World.collecting)

@@ -37,6 +37,7 @@ struct RetryingS3: S3Sending {
                 } catch _ {
                     throw error
                 }
+                if let mayGoOn = request.mayGoOn, !mayGoOn() { throw error }
                 attempt += 1
             }
         }

@@ -16,7 +16,10 @@ struct S3Address: Sendable {
             url.user() == nil
         else { return nil }
         let bucket = configuration.bucket
-        let full = configuration.style == .virtual ? "\(bucket).\(name)" : name
+        // An address of IPv6 stands in brackets, and has no names below it.
+        let isAddress = name.contains(":")
+        guard !isAddress || configuration.style == .path else { return nil }
+        let full = isAddress ? "[\(name)]" : configuration.style == .virtual ? "\(bucket).\(name)" : name
         // A port that goes without saying is left out by clients, and so by signatures.
         let usual = scheme == "https" ? 443 : 80
         host = full + (url.port.map { $0 == usual ? "" : ":\($0)" } ?? "")

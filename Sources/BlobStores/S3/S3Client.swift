@@ -68,6 +68,7 @@ final class S3Client: S3Sending {
         fetch.headers = headers + [("authorization", authorization)]
         fetch.body = request.body
         fetch.stall = request.stall
+        fetch.isNeverResent = request.isNeverResent
         return fetch
     }
 }

@@ -43,10 +43,20 @@ final class S3Listing: BlobListing {
     func next() async throws(BlobStoreError) -> ListingPage? {
         while true {
             guard !state.withLock({ $0.hasEnded }) else { return nil }
-            let bytes = try await nextBytes()
-            askAhead(bytes)
-            let page = try Self.read(bytes)
-            try advance(past: page)
+            let page: Page
+            do throws(BlobStoreError) {
+                let bytes = try await nextBytes()
+                askAhead(bytes)
+                page = try Self.read(bytes)
+                try advance(past: page)
+            } catch {
+                // Nothing follows a page that is missing.
+                state.withLock { state in
+                    state.hasEnded = true
+                    state.dropAhead()
+                }
+                throw error
+            }
             let told = page.blobs.filter { !isExcluded($0.key) }
             if !told.isEmpty || page.unreadable > 0 { return ListingPage(blobs: told, unreadable: page.unreadable) }
         }
@@ -122,7 +132,8 @@ final class S3Listing: BlobListing {
             {
                 state.token = nil
                 state.startAfter = stretch + "\u{10FFFF}"
-                state.last = nil
+                // A service that passes over it goes back, which is noticed.
+                state.last = state.startAfter
             }
             if state.ahead?.token != state.token { state.dropAhead() }
             return nil
@@ -156,12 +167,13 @@ final class S3Listing: BlobListing {
             let isTruncated = document.text("IsTruncated")
         else { throw .unavailable("the bucket's service answers a listing with something else, or with half of it") }
         var page = Page(token: document.text("NextContinuationToken"), isTruncated: isTruncated == "true")
+        let isEncoded = document.text("EncodingType") == "url"
         for entry in document.children where entry.name == "Contents" {
             guard let encoded = entry.text("Key"), let etag = entry.text("ETag"),
                 let size = entry.text("Size").flatMap({ Int64($0) }),
                 let modified = entry.text("LastModified").flatMap(moment)
             else { throw .unavailable("the bucket's listing lacks a key, a tag, a size or a date") }
-            guard let key = decode(encoded) else {
+            guard let key = isEncoded ? decode(encoded) : encoded else {
                 page.unreadable += 1
                 continue
             }

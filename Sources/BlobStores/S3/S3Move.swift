@@ -26,8 +26,8 @@ struct S3Move {
             if let copy, copy.size != move.expected.size { return .changed }
             guard let source else { return copy == nil ? .absent : .moved }
             guard source.facts.etag == move.expected.etag, source.size == move.expected.size else { return .changed }
-            if copy == nil { try await make(of: source) }
-            guard mayGoOn() else { return .failed(.cancelled) }
+            if copy == nil, try await !make(of: source) { return .changed }
+            try await check(source)
             return try await removeSource(source)
         } catch {
             return .failed(error)
@@ -37,33 +37,35 @@ struct S3Move {
     /// What the copy tells of its source.
     private var mark: String { "\(move.expected.etag) \(move.expected.size) \(SigV4.encode(move.from))" }
 
-    private func make(of source: S3Found) async throws(BlobStoreError) {
+    /// Copies; tells whether nothing else is in the way.
+    private func make(of source: S3Found) async throws(BlobStoreError) -> Bool {
         do throws(S3Error) {
-            if source.size > largestCopy {
-                try await S3PartwiseCopy(
-                    store: store, from: move.from, source: source, to: move.to, headers: headers(source),
-                    partSize: partSize
-                ).run()
-            } else {
-                try await copyWhole(source)
+            do throws(S3Error) {
+                try await copy(source, [("if-none-match", "*")])
+            } catch  where error.status == 501 {
+                // The look before stands in for a condition that the service says it does not know.
+                try await copy(source, [])
             }
+            return true
         } catch {
-            if error.isPreconditionFailed { throw .unavailable("an object changed while it was moved") }
-            throw store.unavailable(error)
+            guard error.isPreconditionFailed || error.code == "ConditionalRequestConflict" else {
+                throw store.unavailable(error)
+            }
+            // Something came there meanwhile: the copy of an attempt before, or what is another's.
+            return try await store.look(move.to)?.metadata[Self.markField] == mark
         }
-        // What the copy says of itself is what counts: only then may the source go.
-        guard let copy = try await store.look(move.to), copy.size == source.size, copy.metadata[Self.markField] == mark,
-            source.size > largestCopy || Self.isMultipart(source.etag) || copy.etag == source.etag
-        else { throw .unavailable("the copy of an object is not what was copied") }
     }
 
-    /// The tag of an object that came in parts says nothing of its bytes, and a copy's is another.
-    private static func isMultipart(_ etag: String) -> Bool { etag.contains("-") }
-
-    private func copyWhole(_ source: S3Found) async throws(S3Error) {
+    private func copy(_ source: S3Found, _ conditions: [(name: String, value: String)]) async throws(S3Error) {
+        guard source.size <= largestCopy else {
+            return try await S3PartwiseCopy(
+                store: store, from: move.from, source: source, to: move.to, headers: headers(source),
+                conditions: conditions, partSize: partSize
+            ).run()
+        }
         var request = S3Request("PUT", move.to)
         request.headers =
-            headers(source) + [
+            headers(source) + conditions + [
                 (
                     "x-amz-copy-source",
                     "/\(store.configuration.bucket)/\(SigV4.encode(move.from, keepingSlashes: true))"
@@ -71,8 +73,16 @@ struct S3Move {
                 ("x-amz-copy-source-if-match", source.etag), ("x-amz-metadata-directive", "REPLACE"),
             ]
         request.stall = Self.copyStall
+        request.mayGoOn = mayGoOn
         let document = try await store.sender.document(request)
         try S3Store.checkCompletion(document)
+    }
+
+    /// Looks at the copy: what it says of itself is what counts, and only then may the source go.
+    private func check(_ source: S3Found) async throws(BlobStoreError) {
+        guard let copy = try await store.look(move.to), copy.size == source.size, copy.metadata[Self.markField] == mark,
+            source.size > largestCopy || !source.tagTellsBytes || !copy.tagTellsBytes || copy.etag == source.etag
+        else { throw .unavailable("the copy of an object is not what was copied") }
     }
 
     private func headers(_ source: S3Found) -> [(name: String, value: String)] {
@@ -82,20 +92,29 @@ struct S3Move {
             + metadata.sorted { $0.key < $1.key }.map { (S3Found.metadataPrefix + $0.key, $0.value) }
     }
 
+    /// Removes the source, once and while the claim holds: what is sent again later might find what was restored.
     private func removeSource(_ source: S3Found) async throws(BlobStoreError) -> BlobMove.Outcome {
         let isConditional = try await store.conditionalRemoval.isHonoured(by: store)
         if !isConditional {
-            // Under the job's lock, as the caller holds it, nothing writes between this look and the removal.
+            // The claim keeps others of ours away between this look and the removal.
             guard let still = try await store.look(move.from) else { return .moved }
             guard still.facts == source.facts else { return .changed }
         }
+        // Work has begun: this is no longer the untouched object that a cancelled move leaves.
+        guard mayGoOn() else { throw .unavailable("the copy of an object took longer than the claim on it") }
         var request = S3Request("DELETE", move.from)
         if isConditional { request.headers = [("if-match", source.etag)] }
+        request.isRepeatable = false
+        request.isNeverResent = true
+        request.mayGoOn = mayGoOn
         do throws(S3Error) {
             _ = try await store.sender.head(request)
         } catch {
             if error.meansAbsent { return .moved }
             if error.isPreconditionFailed { return .changed }
+            if error.code == S3Error.cancelled {
+                throw .unavailable("given up while an object was removed from its place")
+            }
             throw store.unavailable(error)
         }
         return .moved

@@ -11,6 +11,7 @@ struct S3PartwiseCopy {
     let source: S3Found
     let to: String
     let headers: [(name: String, value: String)]
+    let conditions: [(name: String, value: String)]
     let partSize: Int64
 
     func run() async throws(S3Error) {
@@ -22,10 +23,18 @@ struct S3PartwiseCopy {
                 status: 200, code: "MalformedReply", message: "an upload without an id", mayBeDone: true,
                 isPassing: false)
         }
+        let parts: [S3Part]
         do throws(S3Error) {
-            try await finish(id, try await copyParts(id))
+            parts = try await copyParts(id)
         } catch {
             await store.abort(id, to)
+            throw error
+        }
+        do throws(S3Error) {
+            try await finish(id, parts)
+        } catch {
+            // What may be complete is not taken apart.
+            if !error.mayBeDone { await store.abort(id, to) }
             throw error
         }
     }
@@ -54,7 +63,7 @@ struct S3PartwiseCopy {
         let document = S3Document(completing: parts)
         var request = S3Request("POST", to)
         request.query = [("uploadId", id)]
-        request.headers = [("content-type", "application/xml")]
+        request.headers = [("content-type", "application/xml")] + conditions
         request.body = document.body
         request.payloadHash = document.hash
         request.isRepeatable = false

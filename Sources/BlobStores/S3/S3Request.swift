@@ -14,6 +14,10 @@ struct S3Request: Sendable {
     var payloadHash = SigV4.emptyHash
     /// Whether doing it twice is doing it once, so that it may be sent again when nobody can tell.
     var isRepeatable = true
+    /// Whether not even the connection's death lets it be sent again.
+    var isNeverResent = false
+    /// Asked before it is sent again: once it says no, it is not.
+    var mayGoOn: (@Sendable () -> Bool)?
     /// For how long the service may be silent.
     var stall = Duration.seconds(30)
 

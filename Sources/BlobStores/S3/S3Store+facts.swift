@@ -10,6 +10,9 @@ struct S3Found: Sendable {
     /// The metadata, names without their prefix.
     let metadata: [String: String]
     let contentType: String?
+    /// Whether the tag is a digest of the bytes, so that a copy has the same: not that of an object that came in parts, nor of
+    /// one encrypted with a key of its own.
+    let tagTellsBytes: Bool
 
     static let metadataPrefix = "x-amz-meta-"
 
@@ -21,6 +24,9 @@ struct S3Found: Sendable {
         self.size = size
         self.modified = modified
         contentType = head["content-type"]
+        tagTellsBytes =
+            !etag.contains("-") && head["x-amz-server-side-encryption"]?.hasPrefix("aws:kms") != true
+            && head["x-amz-server-side-encryption-customer-algorithm"] == nil
         var metadata: [String: String] = [:]
         for (name, value) in head.all where name.hasPrefix(Self.metadataPrefix) {
             metadata[String(name.dropFirst(Self.metadataPrefix.count))] = value

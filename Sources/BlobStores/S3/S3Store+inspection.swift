@@ -52,6 +52,7 @@ extension S3Store: InspectableStore {
             do throws(S3Error) {
                 _ = try await sender.bytes(step.request)
             } catch {
+                for left in [key, copy] { _ = try? await sender.head(S3Request("DELETE", left)) }
                 return StoreFinding(
                     "bucket permissions", isGood: false,
                     "cannot \(step.name): \(unavailable(error)); it needs \(step.action)")

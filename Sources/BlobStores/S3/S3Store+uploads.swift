@@ -41,7 +41,7 @@ extension S3Store {
         let ready = request
         try await publish(key, nonce: nonce) { () throws(S3Error) in try await self.completeOnce(ready) }
         guard let found = try await settled(key), found.size == size else {
-            throw .unavailable("the bucket's service put an object together that is not of its size")
+            throw .unsettled("the bucket's service put an object together that is not of its size")
         }
     }
 
@@ -87,7 +87,10 @@ extension S3Store {
                     if found.metadata[Self.nonceField] == nonce { return }
                     throw .keyTaken
                 }
-                if error.code == "NoSuchUpload" { throw .unavailable("the bucket's service lost an upload in parts") }
+                if error.code == "NoSuchUpload" {
+                    let text = "the bucket's service lost an upload in parts"
+                    throw isUncertain ? .unsettled(text) : .unavailable(text)
+                }
                 if error.code == S3Error.cancelled { throw .unsettled("the uploader gave up while it was published") }
                 isUncertain = isUncertain || !isTaken
                 let pause = Duration.milliseconds(Int(random.bytes(1)[0]) << number)

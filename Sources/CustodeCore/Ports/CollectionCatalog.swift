@@ -81,8 +81,8 @@ public protocol CollectionCatalog: Sendable {
     /// Which of these keys something refers to.
     func referenced(_ keys: [String]) async throws(CatalogError) -> [Bool]
 
-    /// Which of these keys something refers to, or an upload under way may make an object of.
-    func wanted(_ keys: [String]) async throws(CatalogError) -> [Bool]
+    /// Of which of these keys an upload under way may make an object.
+    func uploading(_ keys: [String]) async throws(CatalogError) -> [Bool]
 }
 
 /// The leadership of one run.

@@ -65,7 +65,8 @@ extension CustodeService {
     func download(_ exchange: Exchange, _ token: String) async throws -> Reply {
         let claims = try verify(exchange, token, for: .download)
         var request = try readRequest(exchange)
-        guard configuration.delivery == .redirect, let presigner, Self.suitsOthers(exchange) else {
+        // What is for one use is not handed on: a URL of the bucket can be used again while it lives.
+        guard configuration.delivery == .redirect, !claims.once, let presigner, Self.suitsOthers(exchange) else {
             return served(try await readObject(claims, request), claims.disposition, exchange)
         }
         request.sentByOthers = true

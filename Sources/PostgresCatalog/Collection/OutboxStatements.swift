@@ -114,13 +114,12 @@ enum OutboxStatements {
         select r.key is not null from unnest($1::text[]) with ordinality w (key, place)
         left join custode.referenced($1::text[]) r on r.key = w.key order by w.place
         """)
-    static let wanted = PostgresStatement(
-        name: "wanted",
+    static let uploading = PostgresStatement(
+        name: "uploading",
         """
-        select r.key is not null or exists (
+        select exists (
             select from custode.upload_intents i
             where i.key = w.key and i.state = 'open' and i.lease_until > clock_timestamp())
-        from unnest($1::text[]) with ordinality w (key, place)
-        left join custode.referenced($1::text[]) r on r.key = w.key order by w.place
+        from unnest($1::text[]) with ordinality w (key, place) order by w.place
         """)
 }

@@ -86,9 +86,9 @@ extension PostgresCollection {
         return try Self.answers(rows, keys.count) { row throws(PostgresError) in try row.bool(0) }
     }
 
-    /// Which of these keys something refers to, or an upload under way may make an object of.
-    public func wanted(_ keys: [String]) async throws(CatalogError) -> [Bool] {
-        let rows = try await query(OutboxStatements.wanted, [.textArray(keys)])
+    /// Of which of these keys an upload under way may make an object.
+    public func uploading(_ keys: [String]) async throws(CatalogError) -> [Bool] {
+        let rows = try await query(OutboxStatements.uploading, [.textArray(keys)])
         return try Self.answers(rows, keys.count) { row throws(PostgresError) in try row.bool(0) }
     }
 

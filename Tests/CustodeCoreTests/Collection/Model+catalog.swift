@@ -113,11 +113,10 @@ extension Model: CollectionCatalog {
         try await step("referenced") { state in keys.map(state.isReferenced) }
     }
 
-    func wanted(_ keys: [String]) async throws(CatalogError) -> [Bool] {
-        try await step("wanted") { state in
+    func uploading(_ keys: [String]) async throws(CatalogError) -> [Bool] {
+        try await step("uploading") { state in
             keys.map { key in
-                state.isReferenced(key)
-                    || state.intents.values.contains { $0.key.text == key && $0.isOpen && $0.leaseUntil > state.now }
+                state.intents.values.contains { $0.key.text == key && $0.isOpen && $0.leaseUntil > state.now }
             }
         }
     }
