@@ -25,7 +25,6 @@ final class FetchLoop: Sendable {
 
     private let mailbox = Mutex(Mailbox())
     private let wakeups: Int32
-
     private let budget: Int
 
     /// - Parameter budget: How many bytes may wait for readers, all together.

@@ -11,29 +11,29 @@ final class Transfer: Sendable {
     let request: FetchRequest
     private let loop: FetchLoop
     private let state = Mutex(TransferState())
-    /// Touched by the loop's thread alone.
+    // What follows is unsafe by name only: from its submission on, the loop's thread alone touches it.
+
     nonisolated(unsafe) private var handle: OpaqueHandle?
     nonisolated(unsafe) private var fields: UnsafeMutablePointer<curl_slist>?
+    /// How many bytes of the request's body were sent, and why no more could be read.
     nonisolated(unsafe) private var sent: Int64 = 0
     nonisolated(unsafe) private var bodyFailure: FetchError?
     /// How many bytes may wait for the reader, and whether so many do.
     nonisolated(unsafe) private(set) var mark = 0
     nonisolated(unsafe) private var isPaused = false
+    /// Whether the request went out on a connection, the first one of several perhaps, and anything of a reply came.
+    nonisolated(unsafe) private var wasSent = false
+    nonisolated(unsafe) private var wasHeard = false
+    /// Whether it is to have a connection of its own, since one that had served before died under it.
+    nonisolated(unsafe) private var isSecondTry = false
+    /// When the server was last seen to do something, and how many bytes had gone either way by then.
+    nonisolated(unsafe) private var lastSign = MonotonicTime.zero
+    nonisolated(unsafe) private var progress: Int64 = 0
 
     /// How many bytes are read from a socket at once, at most.
     private static let largestRead = 128 * 1_024
     /// The same of replies that are but acknowledgements.
     private static let smallRead = 8 * 1_024
-
-    /// Whether anything of a reply came.
-    nonisolated(unsafe) private var wasHeard = false
-    /// Whether it is to have a connection of its own.
-    nonisolated(unsafe) private var isSecondTry = false
-    /// Whether the request went out on a connection, the first one of several perhaps.
-    nonisolated(unsafe) private var wasSent = false
-    /// When the server was last seen to do something, and how many bytes had gone either way by then.
-    nonisolated(unsafe) private var lastSign = MonotonicTime.zero
-    nonisolated(unsafe) private var progress: Int64 = 0
 
     typealias OpaqueHandle = UnsafeMutableRawPointer
 
@@ -240,9 +240,8 @@ final class Transfer: Sendable {
         // What is signed goes where the configuration says, and nowhere else.
         custode_curl_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         custode_curl_string(handle, CURLOPT_NOPROXY, "*")
-        custode_curl_long(handle, CURLOPT_FRESH_CONNECT, isSecondTry ? 1 : 0)
+        custode_curl_long(handle, CURLOPT_FRESH_CONNECT, isSecondTry || request.isNeverResent ? 1 : 0)
         custode_curl_long(handle, CURLOPT_CONNECTTIMEOUT_MS, 5_000)
-        if request.isNeverResent { custode_curl_long(handle, CURLOPT_FRESH_CONNECT, 1) }
         // libcurl's own limit (LOW_SPEED_TIME) is on an average of the last seconds: a server that goes on working and
         // says so now and then, a byte at a time, would be given up, and one that falls silent be told late.
         custode_curl_long(handle, CURLOPT_NOPROGRESS, 0)

@@ -75,7 +75,7 @@ struct TransferState {
     mutating func end(_ result: Result<Void, FetchError>) -> Wakeup {
         guard ending == nil else { return .nobody }
         var result = result
-        if case .success = result, !hasHead { result = .failure(FetchError(.broken, "the server sent no reply")) }
+        if case .success = result, !hasHead { result = .failure(Self.headless) }
         ending = result
         if let waiter = headWaiter.take() { return .head(waiter, result.flatMap { .failure(Self.headless) }) }
         if let reader = reader.take() { return .reader(reader, result.map { nil }) }

@@ -13,21 +13,8 @@ final class Capability: Sendable {
     /// - Throws: ``BlobStoreError`` if that cannot be found out now.
     func isHonoured(by store: S3Store) async throws(BlobStoreError) -> Bool {
         if let known = answer.withLock({ $0 }) { return known }
-        let probe = store.probeKey()
         do throws(S3Error) {
-            _ = try await store.sender.head(S3Request("PUT", probe))
-            let found: Bool
-            do throws(S3Error) {
-                found = try await tryOut(store, probe)
-            } catch {
-                _ = try? await store.sender.head(S3Request("DELETE", probe))
-                throw error
-            }
-            do throws(S3Error) {
-                _ = try await store.sender.head(S3Request("DELETE", probe))
-            } catch  where error.meansAbsent {
-                // The condition was passed over, and it is gone already.
-            }
+            let found = try await store.withProbe { probe throws(S3Error) in try await tryOut(store, probe) }
             answer.withLock { $0 = found }
             if let now = try? await store.clock() {
                 await store.removeProbes(before: now + (.zero - S3Store.longestProbe))
@@ -77,11 +64,27 @@ extension S3Store {
     /// A key for an object that tries something out.
     func probeKey() -> String { Self.probes + Hex.encode(random.bytes(8)) }
 
+    /// Lends an object of our own to what tries something out, and removes it whatever comes of that.
+    func withProbe<Value>(_ body: (String) async throws(S3Error) -> Value) async throws(S3Error) -> Value {
+        let key = probeKey()
+        _ = try await sender.head(S3Request("PUT", key))
+        let result = await Result.of { () throws(S3Error) in try await body(key) }
+        await removeProbe(key)
+        return try result.get()
+    }
+
+    /// Removes an object that something was tried out on, as well as can be; it may be gone already.
+    func removeProbe(_ key: String) async {
+        _ = await uninterrupted {
+            await Result.of { () throws(S3Error) in try await self.sender.head(S3Request("DELETE", key)) }
+        }
+    }
+
     /// Removes what processes that died left, as well as can be.
     func removeProbes(before cutoff: Timestamp) async {
         guard let page = try? await list(ListingScope(prefix: Self.probes)).next() else { return }
         for blob in page.blobs where blob.facts.modified < cutoff {
-            _ = try? await sender.head(S3Request("DELETE", blob.key))
+            await removeProbe(blob.key)
         }
     }
 }

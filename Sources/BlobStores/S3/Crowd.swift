@@ -8,20 +8,19 @@ enum Crowd {
     ) async -> [Value] {
         await withTaskGroup(of: (Int, Value).self) { group in
             var values = [Value?](repeating: nil, count: items.count)
-            var next = 0
-            while next < min(atOnce, items.count) {
-                let index = next
-                group.addTask { (index, await work(items[index])) }
-                next += 1
+            var waiting = items.enumerated().makeIterator()
+            var running = 0
+            while true {
+                if running < atOnce, let (index, item) = waiting.next() {
+                    group.addTask { (index, await work(item)) }
+                    running += 1
+                } else if let (index, value) = await group.next() {
+                    values[index] = value
+                    running -= 1
+                } else {
+                    return values.compactMap { $0 }
+                }
             }
-            while let (done, value) = await group.next() {
-                values[done] = value
-                guard next < items.count else { continue }
-                let index = next
-                group.addTask { (index, await work(items[index])) }
-                next += 1
-            }
-            return values.compactMap { $0 }
         }
     }
 }

@@ -6,8 +6,10 @@ internal import Synchronization
 /// Cuts what comes into parts, spools them and hashes both the parts and the whole.
 ///
 /// Filled by one thread at a time; parts that are complete are fetched by the upload.
+///
+/// `@unchecked Sendable`: the part that is filled, the hash and the count belong to the upload's drain, which works on one
+/// thread at a time and orders them by its lock, and to the sealing, which waits for the drain's end; all else is in a mutex.
 final class PartSpool: @unchecked Sendable {
-    // Unchecked: what the drain alone touches; the drain's lock orders that and the sealing.
     private var current: SpooledPart
     private var whole: SHA256? = SHA256()
     private var total: Int64 = 0
@@ -32,10 +34,9 @@ final class PartSpool: @unchecked Sendable {
         var buffer = buffer
         do throws(BlobStoreError) {
             while buffer.readableBytes > 0 {
-                let left = plan.size(of: current.number) - current.size
                 // A part is complete when more follows: the last one is told by the end.
-                if left == 0 { endCurrent(next: true) }
-                let count = Int(min(Int64(buffer.readableBytes), left == 0 ? plan.size(of: current.number) : left))
+                if current.size == plan.size(of: current.number) { endCurrent(next: true) }
+                let count = Int(min(Int64(buffer.readableBytes), plan.size(of: current.number) - current.size))
                 guard let slice = buffer.readSlice(length: count) else { return nil }
                 guard total + Int64(count) <= PartPlan.largestObject else { throw .noRoom }
                 slice.withUnsafeReadableBytes { whole?.update($0) }

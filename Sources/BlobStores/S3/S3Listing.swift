@@ -80,12 +80,10 @@ final class S3Listing: BlobListing {
     private func askAhead(_ bytes: [UInt8]) {
         guard let token = Self.glimpseToken(bytes) else { return }
         let (store, scope) = (store, scope)
-        // Awaited by the next call, or cancelled with the listing.
-        let task = Task { () -> Result<[UInt8], BlobStoreError> in
-            do throws(BlobStoreError) {
-                return .success(try await Self.fetch(store, scope, token: token, startAfter: nil))
-            } catch {
-                return .failure(error)
+        // Not adrift: `ahead` holds it, which the next call awaits and the end of the listing cancels.
+        let task = Task {
+            await Result.of { () throws(BlobStoreError) in
+                try await Self.fetch(store, scope, token: token, startAfter: nil)
             }
         }
         state.withLock { $0.ahead = (token, task) }

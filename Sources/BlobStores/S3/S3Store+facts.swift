@@ -76,12 +76,8 @@ extension S3Store {
 
     /// What is known of objects now, in the order of the keys; `nil` where there is none.
     public func facts(of keys: [String]) async throws(BlobStoreError) -> [BlobFacts?] {
-        let found = await Crowd.run(keys) { key -> Result<S3Found?, BlobStoreError> in
-            do throws(BlobStoreError) {
-                return .success(try await self.look(key))
-            } catch {
-                return .failure(error)
-            }
+        let found = await Crowd.run(keys) { key in
+            await Result.of { () throws(BlobStoreError) in try await self.look(key) }
         }
         var facts: [BlobFacts?] = []
         for result in found { facts.append(try result.get()?.facts) }

@@ -52,7 +52,7 @@ extension S3Store: InspectableStore {
             do throws(S3Error) {
                 _ = try await sender.bytes(step.request)
             } catch {
-                for left in [key, copy] { _ = try? await sender.head(S3Request("DELETE", left)) }
+                for left in [key, copy] { await removeProbe(left) }
                 return StoreFinding(
                     "bucket permissions", isGood: false,
                     "cannot \(step.name): \(unavailable(error)); it needs \(step.action)")
@@ -80,12 +80,9 @@ extension S3Store: InspectableStore {
 
     /// Looks at the bucket as anybody may.
     private func inspectPrivacy() async -> StoreFinding {
-        let key = probeKey()
         do throws(S3Error) {
-            _ = try await sender.head(S3Request("PUT", key))
             let isListed = try await client.anonymousStatus(nil) == 200
-            let isRead = try await client.anonymousStatus(key) == 200
-            _ = try await sender.head(S3Request("DELETE", key))
+            let isRead = try await withProbe { key throws(S3Error) in try await client.anonymousStatus(key) == 200 }
             guard isListed || isRead else {
                 return StoreFinding("bucket privacy", isGood: true, "strangers can neither list nor read it")
             }

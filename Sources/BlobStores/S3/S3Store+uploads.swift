@@ -37,7 +37,7 @@ extension S3Store {
         request.isRepeatable = false
         request.stall = Self.completionStall
         // Where the header is not known, this look is what keeps the key from being written twice.
-        if try await find(key) != nil { throw .keyTaken }
+        if try await look(key) != nil { throw .keyTaken }
         let ready = request
         try await publish(key, nonce: nonce) { () throws(S3Error) in try await self.completeOnce(ready) }
         guard let found = try await settled(key), found.size == size else {
@@ -102,18 +102,10 @@ extension S3Store {
 
     /// What lies at a key of which nobody knows whether it was written.
     private func settled(_ key: String) async throws(BlobStoreError) -> S3Found? {
-        // A task of its own, since the uploader's may have been cancelled; awaited, so never adrift.
-        let looking = Task { () -> Result<S3Found?, BlobStoreError> in
-            do throws(BlobStoreError) {
-                return .success(try await self.find(key))
-            } catch {
-                return .failure(error)
-            }
+        let found = await uninterrupted {
+            await Result.of { () throws(BlobStoreError) in try await self.find(key) }
         }
-        switch await looking.value {
-        case .success(let found): return found
-        case .failure(let error): throw .unsettled("\(error)")
-        }
+        return try found.mapError { BlobStoreError.unsettled("\($0)") }.get()
     }
 
     func beginMultipart(_ key: String, nonce: String) async throws(BlobStoreError) -> String {
@@ -155,16 +147,11 @@ extension S3Store {
         var request = S3Request("DELETE", key)
         request.query = [("uploadId", id)]
         let ready = request
-        // As in `settled`.
-        let aborting = Task { () -> S3Error? in
-            do throws(S3Error) {
-                _ = try await self.sender.head(ready)
-                return nil
-            } catch {
-                return error.code == "NoSuchUpload" || error.code == "NotFound" ? nil : error
-            }
+        let aborted = await uninterrupted {
+            await Result.of { () throws(S3Error) in try await self.sender.head(ready) }
         }
-        return await aborting.value.map(refusal)
+        guard case .failure(let error) = aborted, error.code != "NoSuchUpload", !error.meansAbsent else { return nil }
+        return refusal(error)
     }
 
     /// What an error means where no object is asked for: never that one is absent.

@@ -108,13 +108,7 @@ public final class S3Store: PresigningStore {
         var request = S3Request("GET", nil)
         request.query = [("list-type", "2"), ("max-keys", "1")]
         do throws(S3Error) {
-            let response = try await sender.send(request)
-            do throws(FetchError) {
-                try await response.body.drain()
-            } catch {
-                throw S3Error(error)
-            }
-            return response.head
+            return try await sender.head(request)
         } catch {
             throw unavailable(error)
         }

@@ -68,7 +68,13 @@ final class S3Upload: BlobUpload {
             guard key == self.key else {
                 throw .unavailable("the key of an upload in parts was taken while it was under way")
             }
-            try await store.complete(id, parts, as: key.text, size: size, nonce: nonce)
+            do throws(BlobStoreError) {
+                try await store.complete(id, parts, as: key.text, size: size, nonce: nonce)
+            } catch {
+                // What may be an object by now is not taken apart: what is left of it, collection finds.
+                if case .unsettled = error { state.withLock { $0.isOver = true } }
+                throw error
+            }
         } else {
             throw .unavailable("an upload was published before it was sealed")
         }
@@ -97,7 +103,7 @@ final class S3Upload: BlobUpload {
             let id = try await multipart()
             while state.withLock({ $0.sending.count >= Self.partsAtOnce }) { _ = try await awaitOldest() }
             let (store, spool, key) = (store, spool, key.text)
-            // Ended by whoever awaits it: the next write, the seal, or the discarding.
+            // Not adrift: `sending` holds it, which the next write or the seal awaits, and the discarding cancels and awaits.
             let task = Task {
                 try await store.partLimiter { () throws(BlobStoreError) in
                     let sent = try await store.send(part, of: id, key)

@@ -5,10 +5,9 @@ internal import NIOCore
 
 /// A part of an upload: in an unnamed file, or in memory if it is the first and small; hashed as it comes.
 ///
-/// Filled in one place at a time, and sent after.
+/// `@unchecked Sendable`: it has one owner at a time. The drain of the upload fills it and ends it; the mutex of the spool hands
+/// it to the one task that sends it and then lets go of its file.
 final class SpooledPart: @unchecked Sendable {
-    // Unchecked: the drain of the upload fills it, in order; its lock orders that and the sending.
-
     /// How many bytes of a first part stay in memory.
     static let small = 128 * 1_024
 

@@ -82,9 +82,7 @@ public struct ReadObject: Sendable {
             plan = try RangePlan(field: range, size: record.size)
         }
         let bytesAreOurs = !request.headOnly && !request.sentByOthers
-        var reading: RangePlan?
-        if bytesAreOurs { reading = plan }
-        let blob = try await opened(record, reading)
+        let blob = try await opened(record, bytesAreOurs ? plan : nil)
         return Reply(record: record, plan: plan, blob: bytesAreOurs ? blob : nil)
     }
 
