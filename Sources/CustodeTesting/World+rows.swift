@@ -45,6 +45,18 @@ extension World {
             "select storage_ref from artifacts where job_id = \(id) and kind = \(TestDatabase.quote(object))")
     }
 
+    /// Every reference of the SaaS's tables once, with the SHA-256 in hex of what was published under it.
+    public func references() async throws -> [(key: String, sha256: String?)] {
+        try await database.sql(
+            """
+            select r.key, o.sha256 from (
+                select input_ref as key from jobs where input_ref is not null
+                union select storage_ref from artifacts where storage_ref is not null) r
+            left join custode.objects o using (key)
+            """
+        ).map { ($0[0] ?? "", $0[1]) }
+    }
+
     /// The bytes the bucket holds under a key, or nil.
     public func stored(_ key: String) -> [UInt8]? {
         FileManager.default.contents(atPath: bucket + "/" + key).map(Array.init)

@@ -2,6 +2,7 @@ internal import CLibCurl
 internal import CLinux
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// One thread that drives all transfers (libcurl's multi interface over epoll).
 ///
@@ -23,6 +24,9 @@ final class FetchLoop: Sendable {
         var isEmpty: Bool { submitted.isEmpty && resumed.isEmpty && removed.isEmpty }
     }
 
+    /// What a TLS handshake may want on the stack, and more.
+    private static let stackBytes = 2 * 1_024 * 1_024
+
     private let mailbox = Mutex(Mailbox())
     private let wakeups: Int32
     private let budget: Int
@@ -39,7 +43,7 @@ final class FetchLoop: Sendable {
     /// Starts the thread, which runs until it is told to stop.
     func start() throws(FetchError) {
         guard let driver = FetchDriver(budget: budget, wakeups: wakeups),
-            Thread.start({ driver.run(self.takeMail) { self.noteStopped() } })
+            DedicatedThread.start(stackBytes: Self.stackBytes, { driver.run(self.takeMail) { self.noteStopped() } })
         else { throw FetchError(.stopped, "the system grants no thread for requests") }
     }
 

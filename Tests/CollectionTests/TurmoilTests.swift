@@ -31,7 +31,7 @@ struct TurmoilTests {
     private func client(_ number: Int, _ world: World, _ ledger: Ledger, until end: ContinuousClock.Instant)
         async throws
     {
-        var random = SplitMix(state: UInt64(number) &* 0x9E37_79B9)
+        var random = SeededGenerator(seed: UInt64(number) &* 0x9E37_79B9)
         var jobs: [TestJob] = []
         let objects = ["input", "transcript", "json"]
         while ContinuousClock.now < end {
@@ -90,20 +90,12 @@ struct TurmoilTests {
 
     /// Expects that every reference has the bytes that were published under it.
     private func expectReferencesHold(_ world: World) async throws {
-        let rows = try await world.database.sql(
-            """
-            select r.key, o.sha256::text from (
-                select input_ref as key from jobs where input_ref is not null
-                union all select storage_ref from artifacts where storage_ref is not null) r
-            left join custode.objects o using (key)
-            """)
-        for row in rows {
-            let key = row[0] ?? ""
+        for (key, sha256) in try await world.references() {
             guard let bytes = world.stored(key) else {
                 Issue.record("I1: \(key) is referred to and absent")
                 continue
             }
-            #expect(SHA256.hex(bytes) == row[1]?.replacing("\\x", with: ""), "\(key)")
+            #expect(SHA256.hex(bytes) == sha256, "\(key)")
         }
     }
 
@@ -142,10 +134,7 @@ struct TurmoilTests {
             return outcome["listed"] == outcome["live"] && outcome["outbox_pending"] == 0
         }
         #expect(isAtRest)
-        let references = Set(
-            try await world.database.sql(
-                "select input_ref from jobs where input_ref is not null union select storage_ref from artifacts"
-            ).compactMap { $0[0] })
+        let references = Set(try await world.references().map(\.key))
         let files = Set(TestFolder.files(below: world.bucket).keys.filter { !$0.hasPrefix(".") })
         #expect(files == references, "I2: \(files.symmetricDifference(references))")
         #expect(!references.isEmpty)
@@ -154,18 +143,5 @@ struct TurmoilTests {
             "select count(*) from custode.gc_items where state not in ('seen', 'quarantined')")
         #expect(open == "0")
         try await world.close()
-    }
-}
-
-/// Numbers that are the same for the same seed.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

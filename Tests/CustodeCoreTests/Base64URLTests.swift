@@ -1,3 +1,4 @@
+import CustodeTesting
 import Foundation
 import Testing
 

@@ -1,3 +1,4 @@
+import CustodeTesting
 import Testing
 
 @testable import CustodeCore

@@ -1,19 +1,7 @@
+import CustodeTesting
 import Testing
 
 @testable import PostgresClient
-
-/// A small generator with a seed, so that a failing walk can be walked again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-}
 
 /// Drives a `PoolState` at random and keeps the books on who has what.
 struct PoolModel {
@@ -27,7 +15,7 @@ struct PoolModel {
     private var opening = 0
     private var open: Int { leased.count + idle.count }
 
-    mutating func step(_ random: inout SplitMix) {
+    mutating func step(_ random: inout SeededGenerator) {
         time += 1
         switch random.next() % 7 {
         case 0, 1: lease()

@@ -1,3 +1,4 @@
+import CustodeTesting
 import Testing
 
 @testable import PostgresClient
@@ -157,7 +158,7 @@ import Testing
 
     @Test("whatever happens in whatever order, bounds hold and nobody is served twice", arguments: 0..<200)
     func randomWalk(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var model = PoolModel()
         for _ in 0..<300 { model.step(&random) }
         model.drain()

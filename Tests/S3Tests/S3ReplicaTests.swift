@@ -55,7 +55,7 @@ struct S3ReplicaTests {
     }
 
     private func upload(
-        _ fleet: Fleet, _ ledger: Ledger, _ job: TestJob, _ object: String, _ random: inout SplitMix
+        _ fleet: Fleet, _ ledger: Ledger, _ job: TestJob, _ object: String, _ random: inout SeededGenerator
     ) async throws {
         let seed = UInt32(truncatingIfNeeded: random.next())
         let body =
@@ -84,7 +84,7 @@ struct S3ReplicaTests {
     }
 
     private func delete(
-        _ fleet: Fleet, _ ledger: Ledger, _ job: TestJob, _ object: String, _ random: inout SplitMix
+        _ fleet: Fleet, _ ledger: Ledger, _ job: TestJob, _ object: String, _ random: inout SeededGenerator
     ) async throws {
         let known = await ledger.bodies(job, object)
         let reply = await fleet.send(random.next(), "DELETE", job.path(object), job)
@@ -101,7 +101,7 @@ struct S3ReplicaTests {
     private func client(_ number: Int, _ fleet: Fleet, _ ledger: Ledger, until end: ContinuousClock.Instant)
         async throws
     {
-        var random = SplitMix(state: Self.seed &+ UInt64(number) &* 0x9E37_79B9)
+        var random = SeededGenerator(seed: Self.seed &+ UInt64(number) &* 0x9E37_79B9)
         let world = fleet.world
         var jobs: [TestJob] = []
         while ContinuousClock.now < end {
@@ -128,7 +128,7 @@ struct S3ReplicaTests {
 
     /// Ends one service after the other as a power cut would, and starts it again.
     private func kill(_ fleet: Fleet, _ ledger: Ledger, until end: ContinuousClock.Instant) async throws {
-        var random = SplitMix(state: Self.seed)
+        var random = SeededGenerator(seed: Self.seed)
         while ContinuousClock.now < end {
             let service = fleet.services[Int(random.next() % 3)]
             let moment = ContinuousClock.now + .milliseconds(Int(random.next() % 700))
@@ -202,39 +202,20 @@ struct S3ReplicaTests {
         }
         let uploads = try await world.objects.uploads()
         #expect(isAtRest && uploads.isEmpty, "\(uploads)")
-        let references = try await world.database.sql(
-            """
-            select r.key, o.sha256::text from (
-                select input_ref as key from jobs where input_ref is not null
-                union select storage_ref from artifacts where storage_ref is not null) r
-            left join custode.objects o using (key)
-            """)
+        let references = try await world.references()
         let placed = Set(try await world.placed())
-        let keys = Set(references.compactMap { $0[0] })
+        let keys = Set(references.map(\.key))
         #expect(placed == keys, "seed \(Self.seed): \(placed.symmetricDifference(keys))")
         #expect(!keys.isEmpty)
-        for row in references {
-            guard let key = row[0], let bytes = try await world.objects.get(key) else {
-                Issue.record("I1: \(row) is referred to and absent, seed \(Self.seed)")
+        for (key, sha256) in references {
+            guard let bytes = try await world.objects.get(key) else {
+                Issue.record("I1: \(key) is referred to and absent, seed \(Self.seed)")
                 continue
             }
-            #expect(SHA256.hex(bytes) == row[1]?.replacing("\\x", with: ""), "\(key)")
+            #expect(SHA256.hex(bytes) == sha256, "\(key)")
         }
         let open = try await world.database.value(
             "select count(*) from custode.gc_items where state not in ('seen', 'quarantined')")
         #expect(open == "0")
-    }
-}
-
-/// Numbers that are the same for the same seed.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import CLibPQ
 import Glibc
+internal import Threads
 
 extension ConnectionDriver {
     /// Opens a connection on a thread of its own, which then serves the mailbox.
@@ -12,7 +13,7 @@ extension ConnectionDriver {
         opening: @escaping MailboxState.Opening
     ) {
         guard mailbox.begin(opening) else { return mailbox.ended() }
-        let started = Thread.start {
+        let started = DedicatedThread.start {
             let wasOpen = run(configuration, mailbox)
             mailbox.ended()
             if wasOpen { onEnd() }

@@ -1,4 +1,5 @@
 import Synchronization
+internal import Threads
 
 /// What a pool, its connections and its timekeeper share: carries out the decisions of `PoolState`.
 final class PoolCore: Sendable {
@@ -15,7 +16,7 @@ final class PoolCore: Sendable {
             PoolState(
                 maximumConnections: configuration.maximumConnections,
                 maximumWaiters: configuration.maximumWaiters))
-        let started = Thread.start { [self] in keepTime() }
+        let started = DedicatedThread.start { [self] in keepTime() }
         precondition(started, "the system gives no more threads")
     }
 

@@ -1,4 +1,5 @@
 import CustodeCore
+import CustodeTesting
 import Testing
 
 /// The use cases of collection over a model.

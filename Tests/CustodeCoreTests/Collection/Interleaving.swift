@@ -1,4 +1,5 @@
 import CustodeCore
+import CustodeTesting
 import Synchronization
 
 /// Uploads, deletions, sweeps, workers, restorations, purges and time, all at once, one step at a time, with crashes.

@@ -1,23 +1,24 @@
-import Glibc
+internal import Glibc
 
-/// Runs a body on a thread of its own, outside Swift's cooperative pool, where it may block.
-enum Thread {
+/// Threads of their own for C libraries that block, outside Swift's cooperative pool.
+public enum DedicatedThread {
     private final class Body {
         let run: @Sendable () -> Void
 
-        init(_ run: @escaping @Sendable () -> Void) {
-            self.run = run
-        }
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    /// Returns whether the system granted the thread; if not, the body never runs.
-    static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
+    /// Runs a body on a new thread, to which no signal is delivered.
+    ///
+    /// - Parameter stackBytes: The size of its stack in bytes, of which the system provides what is touched.
+    /// - Returns: Whether the system granted the thread; if not, the body never runs.
+    public static func start(stackBytes: Int = 512 * 1_024, _ run: @escaping @Sendable () -> Void) -> Bool {
         let body = Unmanaged.passRetained(Body(run))
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 512 * 1024)
+        pthread_attr_setstacksize(&attributes, stackBytes)
         var thread = pthread_t()
         let failure = pthread_create(
             &thread, &attributes,
