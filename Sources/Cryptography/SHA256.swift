@@ -2,50 +2,51 @@ internal import CLibCrypto
 
 /// An incremental SHA-256 (FIPS 180-4) on OpenSSL, for bodies that arrive in pieces.
 ///
-/// Not shared between threads: the owner feeds it from one place at a time.
+/// Its state can be kept between pieces and taken up by another process. Not shared between threads: the owner feeds it from
+/// one place at a time.
 public struct SHA256: ~Copyable {
     /// The length of a digest in bytes.
     public static let byteCount = 32
 
-    // Fetched once: OpenSSL 3 looks an algorithm up by name each time otherwise. Never changed after.
-    nonisolated(unsafe) private static let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
+    private static let formatVersion: UInt8 = 1
 
-    private let context: OpaquePointer
+    private var context: SHA256_CTX
 
     /// Starts an empty digest.
     public init() {
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex2(context, Self.algorithm, nil) == 1 else {
-            cryptographyUnavailable("SHA-256")
-        }
+        context = SHA256_CTX()
+        guard SHA256_Init(&context) == 1 else { cryptographyUnavailable("SHA-256") }
+    }
+
+    private init(context: SHA256_CTX) { self.context = context }
+
+    /// Goes on from a ``state``; `nil` for what is none.
+    public init?(state: [UInt8]) {
+        var context = SHA256_CTX()
+        let size = MemoryLayout<SHA256_CTX>.size
+        guard state.count == size + 1, state[0] == Self.formatVersion else { return nil }
+        withUnsafeMutableBytes(of: &context) { $0.copyBytes(from: state.dropFirst()) }
+        guard context.md_len == Self.byteCount, context.num < 64 else { return nil }
         self.context = context
     }
 
-    private init(context: OpaquePointer) { self.context = context }
-
-    deinit { EVP_MD_CTX_free(context) }
+    /// What has been hashed so far, for ``init(state:)`` on a machine of the same kind.
+    public var state: [UInt8] { withUnsafeBytes(of: context) { [Self.formatVersion] + $0 } }
 
     /// Another of the same bytes so far.
-    public func copy() -> SHA256 {
-        guard let twin = EVP_MD_CTX_new(), EVP_MD_CTX_copy_ex(twin, context) == 1 else {
-            cryptographyUnavailable("SHA-256")
-        }
-        return SHA256(context: twin)
-    }
+    public func copy() -> SHA256 { SHA256(context: context) }
 
     /// Adds bytes to what has been hashed so far.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress else { return }
-        guard EVP_DigestUpdate(context, base, bytes.count) == 1 else { cryptographyUnavailable("SHA-256") }
+        guard SHA256_Update(&context, base, bytes.count) == 1 else { cryptographyUnavailable("SHA-256") }
     }
 
     /// Ends the digest and returns its 32 bytes.
     public consuming func finalize() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Self.byteCount) { buffer, count in
-            var length: UInt32 = 0
-            guard EVP_DigestFinal_ex(context, buffer.baseAddress, &length) == 1 else {
-                cryptographyUnavailable("SHA-256")
-            }
-            count = Int(length)
+            guard SHA256_Final(buffer.baseAddress, &context) == 1 else { cryptographyUnavailable("SHA-256") }
+            count = Self.byteCount
         }
     }
 

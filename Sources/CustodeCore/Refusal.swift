@@ -32,14 +32,26 @@ public enum Refusal: Error, Sendable, Equatable {
     case unsupportedType(String)
     /// No byte of the range lies in an object of this size.
     case rangeNotSatisfiable(size: Int64)
-    /// A header that asks for what is not built.
-    case notImplemented(String)
     /// The database or the bucket cannot be reached now.
     case unavailable(Dependency)
     /// The catalog names the object, the bucket does not hold its bytes.
     case bytesMissing
     /// There is no room for the object.
     case noRoom
+    /// The next byte of an upload is another than the request begins with.
+    case uploadOffset(expected: Int64, provided: Int64)
+    /// The length of an upload is said to be another than before.
+    case uploadLength
+    /// An upload that came to nothing; the text says why.
+    case uploadGone(String)
+    /// Another request has taken an upload over.
+    case uploadTaken
+    /// The bytes of a request are not those that its checksum is of; none were kept.
+    case checksumMismatch
+    /// The request names no version of the protocol that is spoken here.
+    case versionUnsupported
+    /// The user has as many uploads open, or has uploaded as much, as may be.
+    case tooMany(String)
 
     /// What the service stands on.
     public enum Dependency: String, Sendable {

@@ -32,7 +32,7 @@ extension CustodeService {
         }
     }
 
-    private static func bearer(_ fields: HTTPFields) throws(Refusal) -> String? {
+    static func bearer(_ fields: HTTPFields) throws(Refusal) -> String? {
         let values = fields[values: .authorization]
         guard let value = values.first else { return nil }
         guard values.count == 1 else { throw .badRequest("Authorization is given more than once.") }

@@ -14,6 +14,7 @@ public struct CustodeService: Sendable {
     let authenticator: any Authenticator
     let signer: LinkSigner
     let putObject: PutObject
+    let uploads: ResumableUploads
     let readObject: ReadObject
     let presigner: (any PresigningStore)?
     let forgetObject: ForgetObject
@@ -24,11 +25,13 @@ public struct CustodeService: Sendable {
 
     /// A surface over the use cases.
     ///
-    /// - Parameter presigner: The store, where it can let readers fetch from it directly; needed to redirect.
+    /// - Parameters:
+    ///   - uploads: Those that come in several requests.
+    ///   - presigner: The store, where it can let readers fetch from it directly; needed to redirect.
     public init(
         configuration: ServiceConfiguration, policy: Policy, catalog: any Catalog, store: any BlobStore,
-        presigner: (any PresigningStore)? = nil, sniffer: any TypeSniffer, authenticator: any Authenticator,
-        signer: LinkSigner, clock: any WallClock,
+        uploads: ResumableUploads, presigner: (any PresigningStore)? = nil, sniffer: any TypeSniffer,
+        authenticator: any Authenticator, signer: LinkSigner, clock: any WallClock,
         random: any RandomSource, metrics: any RequestMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -39,6 +42,7 @@ public struct CustodeService: Sendable {
         putObject = PutObject(
             catalog: catalog, store: store, sniffer: sniffer, policy: policy, clock: clock, random: random)
         readObject = ReadObject(catalog: catalog, store: store)
+        self.uploads = uploads
         self.presigner = presigner
         forgetObject = ForgetObject(catalog: catalog)
         self.clock = clock
@@ -79,7 +83,11 @@ public struct CustodeService: Sendable {
         }
         guard let route = Route(path: exchange.target.path) else { throw Refusal.notFound }
         exchange.route = route
-        if exchange.method == .options, let reply = preflight(exchange, route) { return reply }
+        if route.isOfUploads { exchange.overrideMethod() }
+        if exchange.method == .options {
+            if let reply = preflight(exchange, route) { return reply }
+            if route.methods.contains(.options) { return uploadOptions(exchange, route) }
+        }
         guard route.methods.contains(exchange.method) else {
             throw Refusal.methodNotAllowed(route.methods.map(\.rawValue))
         }
@@ -94,6 +102,11 @@ public struct CustodeService: Sendable {
         case (.links, _): return try await mintMany(exchange)
         case (.download(let token), _): return try await download(exchange, token)
         case (.upload(let token), _): return try await upload(exchange, token)
+        case (.uploads, _): return try await createTus(exchange)
+        case (.resumable(let id), _):
+            return try await resumable(exchange, id, try await uploadCaller(exchange, begins: false))
+        case (.linkedUpload(let token, let id), _):
+            return try await resumable(exchange, id, try linkedCaller(exchange, token))
         }
     }
 
@@ -101,7 +114,7 @@ public struct CustodeService: Sendable {
         if let refusal = Refusal(caught: error) {
             if case .unavailable = refusal { exchange.logger(logger).warning("\(Self.cause(error))") }
             if case .bytesMissing = refusal { exchange.logger(logger).error("a row's bytes are not in the bucket") }
-            return Reply(refusal, instance: exchange.id)
+            return Reply(refusal, instance: exchange.id, dialect: exchange.dialect)
         }
         exchange.logger(logger).error("\(Self.cause(error))")
         return .internalError(instance: exchange.id)
@@ -118,6 +131,10 @@ public struct CustodeService: Sendable {
     private func addCommonFields(to reply: inout Reply, _ exchange: Exchange) {
         reply.fields[.requestID] = exchange.id
         if reply.fields[.xContentTypeOptions] == nil { reply.fields[.xContentTypeOptions] = "nosniff" }
+        if exchange.route?.isOfUploads == true { reply.fields[.tusResumable] = TusVersion.supported }
+        if exchange.dialect == .draft, let version = exchange.request.headers[.uploadInteropVersion] {
+            reply.fields[.uploadInteropVersion] = version == "8" ? version : nil
+        }
         addCrossOriginFields(to: &reply, exchange)
         // Nobody reads the rest of a body that is not wanted: the connection cannot go on behind it.
         if exchange.hasUnreadBody { reply.closes = true }

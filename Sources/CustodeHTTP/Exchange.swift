@@ -4,6 +4,16 @@ internal import HummingbirdCore
 internal import Logging
 internal import NIOCore
 internal import NIOHTTPTypes
+internal import Synchronization
+
+/// Says once that something is to end.
+private final class StopSignal: Sendable {
+    private let flag = Atomic(false)
+
+    var isSet: Bool { flag.load(ordering: .acquiring) }
+
+    func set() { flag.store(true, ordering: .releasing) }
+}
 
 /// One request and the reply to it.
 ///
@@ -16,6 +26,11 @@ final class Exchange {
     let channel: any Channel
     let start = ContinuousClock.now
     var route: Route?
+    /// The protocol of resumable uploads that the client speaks, if it does.
+    var dialect: UploadDialect?
+    /// What is to be done; the request's own method, unless it names another where that is honoured.
+    var method: HTTPRequest.Method
+    private let stopSignal = StopSignal()
     /// What the log line shall say besides; `nil` where no line will be written.
     private(set) var facts: Logger.Metadata?
     /// How many bytes of the body were read.
@@ -26,12 +41,19 @@ final class Exchange {
     init(request: Request, channel: any Channel, id: String, notesFacts: Bool = false) {
         facts = notesFacts ? [:] : nil
         self.request = request
+        method = request.method
         self.channel = channel
         self.id = id
         target = RequestTarget(request.uri.string)
     }
 
-    var method: HTTPRequest.Method { request.method }
+    /// Takes `X-HTTP-Method-Override` for the method, for clients that can send only a few.
+    func overrideMethod() {
+        guard let text = request.headers[.methodOverride], let method = HTTPRequest.Method(rawValue: text) else {
+            return
+        }
+        self.method = method
+    }
 
     /// The announced length of the body; `nil` if it comes in chunks, or there is none.
     var contentLength: Int64? { request.headers[.contentLength].flatMap { Int64($0) } }
@@ -49,7 +71,7 @@ final class Exchange {
             guard expectation.lowercased() == "100-continue" else {
                 throw Refusal.badRequest("Only 100-continue can be expected of this service.")
             }
-            try await channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)))
+            try await inform(.continue)
         }
         return CountedBody(exchange: self)
     }
@@ -66,6 +88,21 @@ final class Exchange {
             whole.writeImmutableBuffer(piece)
         }
         return whole
+    }
+
+    /// Ends the body from elsewhere, and with it the connection: whoever reads it sees it broken off.
+    var stop: @Sendable () -> Void {
+        let channel = channel
+        let signal = stopSignal
+        return {
+            signal.set()
+            channel.close(promise: nil)
+        }
+    }
+
+    /// Tells the client something before the reply (RFC 9110 §15.2).
+    func inform(_ status: HTTPResponse.Status, _ fields: HTTPFields = [:]) async throws {
+        try await channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: status, headerFields: fields)))
     }
 
     /// Notes something for the log line; a token or a secret never.
@@ -101,6 +138,7 @@ final class Exchange {
             mutating func next() async throws -> ByteBuffer? {
                 guard exchange.hasUnreadBody else { return nil }
                 guard let piece = try await source.next() else {
+                    guard !exchange.stopSignal.isSet else { throw BodyEndedEarly() }
                     if let length = exchange.contentLength, exchange.received < length { throw BodyEndedEarly() }
                     exchange.bodyHasEnded = true
                     return nil

@@ -7,7 +7,7 @@ public import PostgresClient
 /// from one to the next.
 public final class PostgresCatalog: Catalog {
     private let pool: PostgresPool
-    private let lookups: PostgresPool
+    let lookups: PostgresPool
     private let tables: SaaSTables
     private let statements: CatalogStatements
     private let batcher: LookupBatcher
@@ -125,14 +125,19 @@ public final class PostgresCatalog: Catalog {
             ])
         return try Self.decoding { () throws(PostgresError) in
             guard let row = rows.first else { throw RowDecoding.nothing }
-            switch try row.text(0) {
-            case "published": return .published(Timestamp(microseconds: try row.int(1)))
-            case "gone": return .jobGone
-            case "exists": return .exists
-            case "changed": return .changed
-            case "used": return .linkUsed
-            default: return .intentLost
-            }
+            return try Self.outcome(row)
+        }
+    }
+
+    /// How a publication ended: a word, and a moment.
+    static func outcome(_ row: PostgresRow) throws(PostgresError) -> PublishOutcome {
+        switch try row.text(0) {
+        case "published": .published(Timestamp(microseconds: try row.int(1)))
+        case "gone": .jobGone
+        case "exists": .exists
+        case "changed": .changed
+        case "used": .linkUsed
+        default: .intentLost
         }
     }
 
@@ -172,13 +177,13 @@ public final class PostgresCatalog: Catalog {
         _ = try await query(statements.probe, on: lookups)
     }
 
-    private func change(
+    func change(
         _ job: JobID, _ statement: PostgresStatement, _ parameters: [PostgresValue]
     ) async throws(CatalogError) -> PostgresResult {
         try await turns.take(job.text) { () async throws(CatalogError) in try await query(statement, parameters) }
     }
 
-    private func query(
+    func query(
         _ statement: PostgresStatement, _ parameters: [PostgresValue] = [], on other: PostgresPool? = nil
     ) async throws(CatalogError) -> PostgresResult {
         do throws(PostgresError) {
@@ -206,7 +211,7 @@ public final class PostgresCatalog: Catalog {
         }
     }
 
-    private static func text(_ expectation: Publication.Expectation) -> String {
+    static func text(_ expectation: Publication.Expectation) -> String {
         switch expectation {
         case .absent: "absent"
         case .present: "present"
@@ -214,7 +219,7 @@ public final class PostgresCatalog: Catalog {
         }
     }
 
-    private static func decoding<T>(_ body: () throws(PostgresError) -> T) throws(CatalogError) -> T {
+    static func decoding<T>(_ body: () throws(PostgresError) -> T) throws(CatalogError) -> T {
         do throws(PostgresError) {
             return try body()
         } catch {

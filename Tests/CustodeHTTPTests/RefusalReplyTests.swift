@@ -19,8 +19,11 @@ struct RefusalReplyTests {
             .badRequest("mend it"), .unauthorized("who"), .forbidden("may not"), .badLink, .notFound,
             .methodNotAllowed(["GET", "PUT"]), .requestTimeout, .exists(try record()), .linkExpired, .linkUsed,
             .preconditionFailed(current: nil), .preconditionFailed(current: try record().etag), .tooLarge(limit: 9),
-            .targetTooLong, .unsupportedType("not this"), .rangeNotSatisfiable(size: 7), .notImplemented("later"),
+            .targetTooLong, .unsupportedType("not this"), .rangeNotSatisfiable(size: 7),
             .unavailable(.database), .unavailable(.bucket), .unavailable(.service), .bytesMissing, .noRoom,
+            .uploadOffset(expected: 5, provided: 4), .uploadLength, .uploadGone("rested"), .uploadTaken,
+            .checksumMismatch,
+            .versionUnsupported, .tooMany("wait"),
         ]
     }
 
@@ -42,12 +45,18 @@ struct RefusalReplyTests {
         case .targetTooLong: (414, "target-too-long")
         case .unsupportedType: (415, "unsupported-type")
         case .rangeNotSatisfiable: (416, "range-not-satisfiable")
-        case .notImplemented: (501, "not-implemented")
         case .unavailable(.database): (503, "database-unavailable")
         case .unavailable(.bucket): (503, "bucket-unavailable")
         case .unavailable(.service): (503, "service-unavailable")
         case .bytesMissing: (503, "bytes-missing")
         case .noRoom: (507, "no-room")
+        case .uploadOffset: (409, "mismatching-upload-offset")
+        case .uploadLength: (400, "inconsistent-upload-length")
+        case .uploadGone: (410, "upload-gone")
+        case .uploadTaken: (423, "upload-taken")
+        case .checksumMismatch: (460, "checksum-mismatch")
+        case .versionUnsupported: (412, "tus-version")
+        case .tooMany: (429, "too-many")
         }
     }
 

@@ -13,7 +13,8 @@ struct RouteTests {
             ("/v1/jobs/42/transcript", .object(job: "42", name: "transcript")), ("/v1/links", .links),
             ("/o/token", .download(token: "token")), ("/o/token/name.txt", .download(token: "token")),
             ("/o/token/", .download(token: "token")), ("/u/token", .upload(token: "token")),
-            ("/openapi.json", .openAPI),
+            ("/openapi.json", .openAPI), ("/v1/uploads", .uploads), ("/v1/uploads/abc", .resumable(id: "abc")),
+            ("/u/token/abc", .linkedUpload(token: "token", id: "abc")),
         ])
     func documented(path: String, route: Route) {
         #expect(Route(path: path[...]) == route)
@@ -27,8 +28,9 @@ struct RouteTests {
             "/v1/jobs/42/input/", "/v1/jobs/42//input", "/v1/jobs/42/./input", "/v1/jobs/a/b/input",
             "/v2/jobs/42/input",
             "/%761/links", "/v1%2Flinks", "/v1/jobs%2F42/input", "/openapi.json/", "//openapi.json", "/OpenAPI.json",
-            "/openapi%2Ejson", "/o", "/u", "/u/token/", "/u/token/name", "/o/token/a/b", "//o/token", "/./o/token",
-            "/o/../o/token", "/O/token", "/healthz", "/metrics", "/v1/uploads", "/v1/links\u{301}", "/v1\u{301}/links",
+            "/openapi%2Ejson", "/o", "/u", "/u/token/abc/", "/v1/uploads/a/b", "/o/token/a/b", "//o/token",
+            "/./o/token",
+            "/o/../o/token", "/O/token", "/healthz", "/metrics", "/v1/upload", "/v1/links\u{301}", "/v1\u{301}/links",
             "/v1/links;x=y", "\\v1\\links",
         ])
     func nearMisses(path: String) {
@@ -55,9 +57,18 @@ struct RouteTests {
         let routes: [(Route, [String], String)] = [
             (.objects(job: "secret"), ["GET", "HEAD"], "/v1/jobs/{job}/objects"),
             (.jobLinks(job: "secret"), ["POST", "DELETE"], "/v1/jobs/{job}/links"),
-            (.object(job: "secret", name: "secret"), ["GET", "HEAD", "PUT", "DELETE"], "/v1/jobs/{job}/{object}"),
+            (
+                .object(job: "secret", name: "secret"), ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
+                "/v1/jobs/{job}/{object}"
+            ),
             (.links, ["POST"], "/v1/links"), (.download(token: "secret"), ["GET", "HEAD"], "/o/{token}/{name}"),
-            (.upload(token: "secret"), ["PUT"], "/u/{token}"), (.openAPI, ["GET", "HEAD"], "/openapi.json"),
+            (.upload(token: "secret"), ["PUT", "OPTIONS"], "/u/{token}"),
+            (.uploads, ["POST", "OPTIONS"], "/v1/uploads"),
+            (.resumable(id: "secret"), ["HEAD", "GET", "PATCH", "DELETE", "OPTIONS"], "/v1/uploads/{upload}"),
+            (
+                .linkedUpload(token: "secret", id: "secret"), ["HEAD", "GET", "PATCH", "DELETE", "OPTIONS"],
+                "/u/{token}/{upload}"
+            ), (.openAPI, ["GET", "HEAD"], "/openapi.json"),
         ]
         for (route, methods, template) in routes {
             #expect(route.methods.map(\.rawValue) == methods && route.template == template)

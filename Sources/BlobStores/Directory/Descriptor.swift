@@ -23,4 +23,11 @@ struct Descriptor: ~Copyable {
         guard fstat(number, &facts) == 0 else { throw .system("ask for the facts of an object") }
         return facts
     }
+
+    /// Hands it over to somebody else to close.
+    consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
+    }
 }

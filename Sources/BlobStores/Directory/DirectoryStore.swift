@@ -76,7 +76,7 @@ public final class DirectoryStore: BlobStore {
         return descriptor
     }
 
-    private func freeBytes() throws(BlobStoreError) -> Int64 {
+    func freeBytes() throws(BlobStoreError) -> Int64 {
         var facts = statvfs()
         guard fstatvfs(root, &facts) == 0 else { throw .system("ask for the free space of \(path)") }
         return Int64(

@@ -11,8 +11,10 @@ internal import Synchronization
 /// thread at a time and orders them by its lock, and to the sealing, which waits for the drain's end; all else is in a mutex.
 final class PartSpool: @unchecked Sendable {
     private var current: SpooledPart
-    private var whole: SHA256? = SHA256()
-    private var total: Int64 = 0
+    private var whole: SHA256?
+    private var total: Int64
+    /// How many bytes of the first part are kept elsewhere.
+    private var elsewhere: Int64
 
     private struct Shared {
         var complete: [SpooledPart] = []
@@ -23,10 +25,21 @@ final class PartSpool: @unchecked Sendable {
     private let plan: PartPlan
     private let directory: String
 
-    init(_ plan: PartPlan, directory: String) {
+    /// - Parameters:
+    ///   - number: That of the first part.
+    ///   - elsewhere: How many bytes of the first part are kept elsewhere.
+    ///   - whole: The hash of all that came before.
+    ///   - total: How many bytes came before.
+    init(
+        _ plan: PartPlan, directory: String, number: Int = 1, elsewhere: Int64 = 0,
+        whole: consuming SHA256 = SHA256(), total: Int64 = 0
+    ) {
         self.plan = plan
         self.directory = directory
-        current = SpooledPart(number: 1, hashes: false)
+        self.elsewhere = elsewhere
+        self.total = total
+        self.whole = consume whole
+        current = SpooledPart(number: number, hashes: total > 0)
     }
 
     /// Takes the next bytes, on a thread that may wait for a disk.
@@ -35,8 +48,8 @@ final class PartSpool: @unchecked Sendable {
         do throws(BlobStoreError) {
             while buffer.readableBytes > 0 {
                 // A part is complete when more follows: the last one is told by the end.
-                if current.size == plan.size(of: current.number) { endCurrent(next: true) }
-                let count = Int(min(Int64(buffer.readableBytes), plan.size(of: current.number) - current.size))
+                if current.size == room { endCurrent(next: true) }
+                let count = Int(min(Int64(buffer.readableBytes), room - current.size))
                 guard let slice = buffer.readSlice(length: count) else { return nil }
                 guard total + Int64(count) <= PartPlan.largestObject else { throw .noRoom }
                 slice.withUnsafeReadableBytes { whole?.update($0) }
@@ -48,6 +61,22 @@ final class PartSpool: @unchecked Sendable {
             return error
         }
     }
+
+    /// How many bytes the current part takes; one at least, where the plan has changed since the others came.
+    private var room: Int64 { max(1, plan.size(of: current.number) - elsewhere) }
+
+    /// Ends what comes in one request: the last part, which may be complete or not, or hold nothing.
+    ///
+    /// - Returns: It, and what is known of all bytes; the parts before it are among those complete.
+    func cut() -> (part: SpooledPart, isFull: Bool, hash: [UInt8], total: Int64) {
+        let isFull = current.size == room
+        endCurrent(next: false)
+        let part = shared.withLock { $0.complete.removeLast() }
+        return (part, isFull, whole?.state ?? [], total)
+    }
+
+    /// The SHA-256 of all bytes so far.
+    func digest() -> Digest? { (whole?.copy().finalize()).flatMap(Digest.init) }
 
     /// Ends the last part.
     ///
@@ -75,12 +104,15 @@ final class PartSpool: @unchecked Sendable {
 
     private func endCurrent(next: Bool) {
         let part = current
-        part.finish(whole?.copy().finalize() ?? [])
+        part.finish(whole?.copy().finalize() ?? [], then: whole?.state ?? [])
         shared.withLock { $0.complete.append(part) }
-        if next { current = SpooledPart(number: part.number + 1, hashes: true) }
+        if next {
+            elsewhere = 0
+            current = SpooledPart(number: part.number + 1, hashes: true, isFirst: false)
+        }
     }
 
-    private func file() throws(BlobStoreError) -> SpoolFile {
+    func file() throws(BlobStoreError) -> SpoolFile {
         if let used = shared.withLock({ $0.files.popLast() }) { return used }
         return try SpoolFile(directory: directory)
     }

@@ -37,6 +37,11 @@ extension S3Store: CollectableStore {
         guard keys.allSatisfy({ $0.utf8.starts(with: Self.trash.utf8) }) else {
             return keys.map { _ in .unavailable("only what lies in \(Self.trash) is removed for good") }
         }
+        return await removeForGood(keys)
+    }
+
+    /// Removes what is no object, or no longer.
+    func removeForGood(_ keys: [String]) async -> [BlobStoreError?] {
         let list = keys.map { "<Object><Key>\(XMLText.escaped($0))</Key></Object>" }.joined()
         let document = S3Document("<Delete><Quiet>true</Quiet>\(list)</Delete>")
         var request = S3Request("POST", nil)

@@ -2,7 +2,7 @@ internal import CustodeCore
 internal import HTTPFetch
 
 extension S3Store {
-    private static let nonceField = "custode-upload"
+    static let nonceField = "custode-upload"
     /// How often a publication is tried, should the service's reply be lost.
     private static let publications = 4
     /// Putting parts together may take a service minutes.

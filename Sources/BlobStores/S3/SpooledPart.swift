@@ -14,13 +14,20 @@ final class SpooledPart: @unchecked Sendable {
     let number: Int
     private(set) var size: Int64 = 0
     private(set) var hash = ""
+    /// The state of the hash of the whole behind it.
+    private(set) var hashBehind: [UInt8] = []
     private var memory = ByteBuffer()
     private var file: SpoolFile?
     private var hasher: SHA256?
 
-    /// - Parameter hashes: Whether it needs a hash of its own, as all but the first do.
-    init(number: Int, hashes: Bool) {
+    private let isFirst: Bool
+
+    /// - Parameters:
+    ///   - hashes: Whether it needs a hash of its own, as all but the first of an object do.
+    ///   - isFirst: Whether it is the first that comes, and may be small.
+    init(number: Int, hashes: Bool, isFirst: Bool = true) {
         self.number = number
+        self.isFirst = isFirst
         hasher = hashes ? SHA256() : nil
     }
 
@@ -32,7 +39,7 @@ final class SpooledPart: @unchecked Sendable {
         let offset = size
         size += Int64(bytes.readableBytes)
         if file == nil {
-            guard number > 1 || size > Self.small else {
+            guard !isFirst || size > Self.small else {
                 memory.writeImmutableBuffer(bytes)
                 return
             }
@@ -46,8 +53,38 @@ final class SpooledPart: @unchecked Sendable {
 
     /// Ends it.
     ///
-    /// - Parameter hash: Its SHA-256, where it has no hasher of its own.
-    func finish(_ hash: @autoclosure () -> [UInt8]) { self.hash = Hex.encode(hasher.take()?.finalize() ?? hash()) }
+    /// - Parameters:
+    ///   - hash: Its SHA-256, where it has no hasher of its own.
+    ///   - behind: The state of the hash of the whole.
+    func finish(_ hash: @autoclosure () -> [UInt8], then behind: [UInt8] = []) {
+        self.hash = Hex.encode(hasher.take()?.finalize() ?? hash())
+        hashBehind = behind
+    }
+
+    /// Adds the bytes of another behind its own.
+    func append(
+        contentsOf other: SpooledPart, _ makeFile: () throws(BlobStoreError) -> SpoolFile
+    ) throws(BlobStoreError) {
+        guard let file = other.file else { return try append(other.memory, makeFile) }
+        var offset = 0
+        while offset < Int(other.size) {
+            var buffer = ByteBuffer()
+            let wanted = min(1_048_576, Int(other.size) - offset)
+            var failure: BlobStoreError?
+            let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { space in
+                do throws(BlobStoreError) {
+                    return try file.read(UnsafeMutableRawBufferPointer(rebasing: space.prefix(wanted)), at: offset)
+                } catch {
+                    failure = error
+                    return 0
+                }
+            }
+            if let failure { throw failure }
+            guard count > 0 else { throw .unavailable("a temporary file is shorter than what was written to it") }
+            try append(buffer, makeFile)
+            offset += count
+        }
+    }
 
     /// What to send.
     var body: FetchRequestBody {

@@ -18,7 +18,7 @@ public struct BodyJudge: Sendable {
         case pass
     }
 
-    private enum Phase {
+    enum Phase: Equatable {
         case gathering
         case skippingTag(left: Int)
         case skippingPadding
@@ -36,18 +36,18 @@ public struct BodyJudge: Sendable {
     ///
     /// For objects of text it is the claim where every family of it is accepted, and `nil` otherwise,
     /// where the kind of the object names the type. For media it is `nil` until the body is judged.
-    public private(set) var contentType: String?
+    public internal(set) var contentType: String?
 
     private let accepted: Set<MediaFamily>
     private let claim: MediaType?
     private let isTextual: Bool
     private let mayBeEmpty: Bool
-    private var phase: Phase
-    private var window: [UInt8] = []
-    private var text = TextValidator()
-    private var isBehindTag = false
-    private var tagBytes = 0
-    private var isEmpty = true
+    var phase: Phase
+    var window: [UInt8] = []
+    var text = TextValidator()
+    var isBehindTag = false
+    var tagBytes = 0
+    var isEmpty = true
     private var hasEnded = false
 
     /// Starts on the body of an object.

@@ -71,7 +71,7 @@ extension PutObject {
         return sealed
     }
 
-    private static let keyAttempts = 3
+    static let keyAttempts = 3
 
     /// Gives the sealed bytes a key, moving on from one that something already holds.
     private func place(
@@ -133,15 +133,21 @@ extension PutObject {
     private func firstKeys(
         _ admission: Admission, contentType: String
     ) throws(Refusal) -> (plain: ObjectKey, suffixed: ObjectKey) {
-        let fileExtension = MediaExtension.of(contentType, among: admission.rule.extensions)
+        try keys(
+            admission.found.job, of: admission.found.owner, admission.object, admission.rule,
+            contentType: contentType)
+    }
+
+    /// The names that an object of this type may have.
+    func keys(
+        _ job: JobID, of owner: UserID, _ object: ObjectName, _ rule: Policy.ObjectRule, contentType: String
+    ) throws(Refusal) -> (plain: ObjectKey, suffixed: ObjectKey) {
+        let fileExtension = MediaExtension.of(contentType, among: rule.extensions)
         do {
-            let found = admission.found
             return (
+                try ObjectKey(user: owner, job: job, object: object, extension: fileExtension),
                 try ObjectKey(
-                    user: found.owner, job: found.job, object: admission.object, extension: fileExtension),
-                try ObjectKey(
-                    user: found.owner, job: found.job, object: admission.object, suffix: random.keySuffix(),
-                    extension: fileExtension)
+                    user: owner, job: job, object: object, suffix: random.keySuffix(), extension: fileExtension)
             )
         } catch {
             throw .badRequest("The user's or the job's id is too long to name an object by.")

@@ -4,13 +4,13 @@
 /// first fault is kept and everything after it is ignored.
 struct TextValidator: Sendable {
     /// Where the first byte lies that is not text, or the first of an ill-formed sequence.
-    private(set) var fault: Int?
+    var fault: Int?
 
-    private var offset = 0
-    private var sequenceStart = 0
-    private var missing = 0
-    private var lowest: UInt8 = 0x80
-    private var highest: UInt8 = 0xBF
+    var offset = 0
+    var sequenceStart = 0
+    var missing = 0
+    var lowest: UInt8 = 0x80
+    var highest: UInt8 = 0xBF
 
     /// Goes on with the next bytes.
     mutating func consume(_ bytes: RawSpan) {

@@ -76,11 +76,14 @@ extension CustodeService {
 
     func upload(_ exchange: Exchange, _ token: String) async throws -> Reply {
         let claims = try verify(exchange, token, for: .upload)
+        if beginsUpload(exchange) { return try await createDraft(exchange, .link(claims), nil, nil) }
         return try await receive(exchange, try await putObject.admit(claims, try putRequest(exchange)))
     }
 
-    private func verify(_ exchange: Exchange, _ token: String, for operation: LinkOperation) throws -> LinkClaims {
-        let claims = try signer.verify(token, for: operation)
+    func verify(
+        _ exchange: Exchange, _ token: String, for operation: LinkOperation, evenIfExpired: Bool = false
+    ) throws -> LinkClaims {
+        let claims = try signer.verify(token, for: operation, evenIfExpired: evenIfExpired)
         // The nonce may be told; the token never.
         exchange.note("link", Hex.encode(claims.nonce))
         exchange.note("job", claims.job.text)

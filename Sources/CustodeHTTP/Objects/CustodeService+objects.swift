@@ -8,6 +8,7 @@ extension CustodeService {
     func put(_ exchange: Exchange, _ job: String, _ name: String) async throws -> Reply {
         let principal = try await principal(exchange)
         let (job, object) = try ids(exchange, job, name)
+        if beginsUpload(exchange) { return try await createDraft(exchange, .principal(principal), job, object) }
         let request = try putRequest(exchange)
         return try await receive(exchange, try await putObject.admit(principal, job, object, request))
     }
@@ -49,13 +50,26 @@ extension CustodeService {
         case .alreadyThere(let record): outcome = PutObject.Outcome(record: record, created: false)
         case .proceed(let admission): outcome = try await putObject(admission, body: exchange.body())
         }
+        var reply = stored(outcome)
+        // Of the draft, and all in one.
+        if exchange.dialect == .draft { reply.fields[.uploadComplete] = "?1" }
+        return reply
+    }
+
+    /// Tells of an object that was stored.
+    func stored(_ outcome: PutObject.Outcome) -> Reply {
         let record = outcome.record
         var json = JSONText()
         json.append(record)
         var reply = Reply(outcome.created ? .created : .ok, json: json)
         reply.fields[.eTag] = record.etag.text
-        reply.fields[.contentLocation] = "/v1/jobs/\(PercentEncoding.segment(record.job.text))/\(record.object)"
+        reply.fields[.contentLocation] = Self.path(of: record)
         return reply
+    }
+
+    /// The path at which an object is served.
+    static func path(of record: ObjectRecord) -> String {
+        "/v1/jobs/\(PercentEncoding.segment(record.job.text))/\(record.object)"
     }
 
     /// What a request says of the body that comes with it.
@@ -67,9 +81,6 @@ extension CustodeService {
         guard fields[.contentRange] == nil else {
             throw .badRequest("A PUT is of the whole object; Content-Range has no place in it.")
         }
-        if let complete = fields[.uploadComplete], complete != "?1" {
-            throw .notImplemented("Resumable uploads are not served yet; send the whole object.")
-        }
         var request = PutObject.Request()
         if let type = fields[.contentType] {
             guard let claim = MediaType(type) else {
@@ -80,6 +91,17 @@ extension CustodeService {
         request.filename = fields[.contentDisposition].flatMap(ContentDisposition.filename(in:))
         request.digest = try fields[.contentDigest].flatMap { field throws(Refusal) in try ContentDigest.sha256(field) }
         request.length = exchange.contentLength ?? (fields[.transferEncoding] == nil ? 0 : nil)
+        // Of the draft, and all in one.
+        if exchange.dialect == .draft {
+            if let length = try UploadFields.count(fields, .uploadLength) {
+                guard request.length == nil || request.length == length || beginsUpload(exchange) else {
+                    throw .uploadLength
+                }
+            }
+            if request.digest == nil, let field = fields[.reprDigest] {
+                request.digest = try ContentDigest.sha256(field)
+            }
+        }
         request.precondition = try Self.precondition(fields)
         return request
     }

@@ -3,10 +3,12 @@ internal import HTTPTypes
 
 extension Reply {
     /// Tells a refusal: the one place where what the core refuses becomes HTTP.
-    init(_ refusal: Refusal, instance: String) {
+    ///
+    /// - Parameter dialect: The protocol of resumable uploads that the client speaks, if it does.
+    init(_ refusal: Refusal, instance: String, dialect: UploadDialect? = nil) {
         let facts = refusal.facts
         var json = JSONText()
-        json.appendDocument(refusal, instance: instance)
+        json.appendDocument(refusal, instance: instance, dialect: dialect)
         self.init(facts.status, json: json, mediaType: Problem.mediaType)
         reason = facts.slug
         switch refusal {
@@ -16,6 +18,12 @@ extension Reply {
         case .preconditionFailed(let current?): fields[.eTag] = current.text
         case .rangeNotSatisfiable(let size): fields[.contentRange] = "bytes */\(size)"
         case .unavailable: fields[.retryAfter] = "5"
+        case .tooMany: fields[.retryAfter] = "60"
+        case .versionUnsupported: fields[.tusVersion] = TusVersion.supported
+        case .uploadOffset(let expected, _):
+            fields[.uploadOffset] = String(expected)
+            if dialect != .tus { fields[.uploadComplete] = "?0" }
+        case .tooLarge(let limit) where dialect == .draft: fields[.uploadLimit] = "max-size=\(limit)"
         default: break
         }
     }
@@ -45,10 +53,13 @@ extension JSONText {
         }
     }
 
-    fileprivate mutating func appendDocument(_ refusal: Refusal, instance: String) {
+    fileprivate mutating func appendDocument(
+        _ refusal: Refusal, instance: String, dialect: UploadDialect? = nil
+    ) {
         let facts = refusal.facts
         object { json in
-            json.member("type", "urn:custode:\(facts.slug)")
+            json.member(
+                "type", (dialect == .draft ? refusal.draftType : nil) ?? "urn:custode:\(facts.slug)")
             json.member("title", facts.title)
             json.member("status", facts.status.code)
             json.member("detail", facts.detail)
@@ -56,6 +67,10 @@ extension JSONText {
             if case .exists(let record) = refusal {
                 json.member("sha256", record.sha256.hex)
                 json.member("etag", record.etag.text)
+            }
+            if case .uploadOffset(let expected, let provided) = refusal {
+                json.member("expected-offset", expected)
+                json.member("provided-offset", provided)
             }
         }
     }
@@ -114,7 +129,6 @@ extension Refusal {
             Facts(
                 .rangeNotSatisfiable, "range-not-satisfiable", "Range Not Satisfiable",
                 "The object has \(size) bytes; ask for some of them.")
-        case .notImplemented(let detail): Facts(.notImplemented, "not-implemented", "Not Implemented", detail)
         case .unavailable(let dependency):
             Facts(
                 .serviceUnavailable, "\(dependency.rawValue)-unavailable", "Service Unavailable",
@@ -128,6 +142,36 @@ extension Refusal {
             Facts(
                 .init(code: 507, reasonPhrase: "Insufficient Storage"), "no-room", "Insufficient Storage",
                 "The bucket has no room for this; try again when there is.")
+        case .uploadOffset(let expected, _):
+            Facts(
+                .conflict, "mismatching-upload-offset", "Mismatching Upload Offset",
+                "The upload has \(expected) bytes; go on from there.")
+        case .uploadLength:
+            Facts(
+                .badRequest, "inconsistent-upload-length", "Inconsistent Upload Length",
+                "What the request says of the whole is not what was said of it before, or what came of it.")
+        case .uploadGone(let detail): Facts(.gone, "upload-gone", "Upload Gone", detail)
+        case .uploadTaken:
+            Facts(
+                .init(code: 423, reasonPhrase: "Locked"), "upload-taken", "Locked",
+                "Another request has taken the upload over; ask for the offset, and go on from there.")
+        case .checksumMismatch:
+            Facts(
+                .init(code: 460, reasonPhrase: "Checksum Mismatch"), "checksum-mismatch", "Checksum Mismatch",
+                "The bytes are not those that the checksum is of; none were kept, send them again.")
+        case .versionUnsupported:
+            Facts(
+                .preconditionFailed, "tus-version", "Precondition Failed",
+                "Send Tus-Resumable: \(TusVersion.supported).")
+        case .tooMany(let detail): Facts(.tooManyRequests, "too-many", "Too Many Requests", detail)
+        }
+    }
+
+    /// The registered type of a problem that the draft names.
+    fileprivate var draftType: String? {
+        switch self {
+        case .uploadOffset, .uploadLength: "https://iana.org/assignments/http-problem-types#\(facts.slug)"
+        default: nil
         }
     }
 }

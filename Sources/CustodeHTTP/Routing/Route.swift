@@ -18,6 +18,12 @@ enum Route: Sendable, Equatable {
     case download(token: String)
     /// `/u/{token}`
     case upload(token: String)
+    /// `/u/{token}/{upload}`
+    case linkedUpload(token: String, id: String)
+    /// `/v1/uploads`
+    case uploads
+    /// `/v1/uploads/{upload}`
+    case resumable(id: String)
     /// `/openapi.json`
     case openAPI
 
@@ -33,6 +39,9 @@ enum Route: Sendable, Equatable {
         switch (segments.count, first) {
         case (2, "openapi.json"): self = .openAPI
         case (3, "v1") where segments[2].elementsEqual("links".utf8): self = .links
+        case (3, "v1") where segments[2].elementsEqual("uploads".utf8): self = .uploads
+        case (4, "v1") where segments[2].elementsEqual("uploads".utf8):
+            self = .resumable(id: String(Substring(segments[3])))
         case (5, "v1") where segments[2].elementsEqual("jobs".utf8):
             let job = String(Substring(segments[3]))
             let last = String(Substring(segments[4]))
@@ -43,6 +52,8 @@ enum Route: Sendable, Equatable {
             }
         case (3, "o"), (4, "o"): self = .download(token: String(Substring(segments[2])))
         case (3, "u"): self = .upload(token: String(Substring(segments[2])))
+        case (4, "u"):
+            self = .linkedUpload(token: String(Substring(segments[2])), id: String(Substring(segments[3])))
         default: return nil
         }
     }
@@ -52,11 +63,21 @@ enum Route: Sendable, Equatable {
         switch self {
         case .objects: [.get, .head]
         case .jobLinks: [.post, .delete]
-        case .object: [.get, .head, .put, .delete]
+        case .object: [.get, .head, .put, .delete, .options]
         case .links: [.post]
         case .download: [.get, .head]
-        case .upload: [.put]
+        case .upload: [.put, .options]
+        case .uploads: [.post, .options]
+        case .resumable, .linkedUpload: [.head, .get, .patch, .delete, .options]
         case .openAPI: [.get, .head]
+        }
+    }
+
+    /// Whether it is where resumable uploads are made or gone on with, and nothing else.
+    var isOfUploads: Bool {
+        switch self {
+        case .uploads, .resumable, .linkedUpload: true
+        default: false
         }
     }
 
@@ -69,6 +90,9 @@ enum Route: Sendable, Equatable {
         case .links: "/v1/links"
         case .download: "/o/{token}/{name}"
         case .upload: "/u/{token}"
+        case .linkedUpload: "/u/{token}/{upload}"
+        case .uploads: "/v1/uploads"
+        case .resumable: "/v1/uploads/{upload}"
         case .openAPI: "/openapi.json"
         }
     }

@@ -120,6 +120,10 @@ enum OutboxStatements {
         select exists (
             select from custode.upload_intents i
             where i.key = w.key and i.state = 'open' and i.lease_until > clock_timestamp())
+            -- A partial upload has no key, and a folder of its own.
+            or (w.key like '.custode/uploads/%' and exists (
+                select from custode.uploads u
+                where u.id = split_part(w.key, '/', 3) and u.state in ('receiving', 'completing')))
         from unnest($1::text[]) with ordinality w (key, place) order by w.place
         """)
 }

@@ -54,6 +54,7 @@ public struct SchemaInstaller: Sendable {
             try await connection.execute(script: SchemaSteps.functions(tables))
             try await connection.execute(script: SchemaSteps.condemning(tables))
             try await connection.execute(script: SchemaSteps.triggerFunctions)
+            try await connection.execute(script: SchemaSteps.uploadFunctions)
             let hasTriggers = try await makeTriggers(tables, connection)
             try await connection.execute(
                 script: "update custode.schema_version set version = \(Self.currentVersion), installed_at = now() "

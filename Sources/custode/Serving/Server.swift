@@ -57,7 +57,7 @@ struct Server {
             metrics = ServiceMetrics(pools: [pool, lookups, collectors])
         }
 
-        var store: any CollectableStore { bucket.store }
+        var store: any ResumableStore { bucket.store }
 
         func close() async throws {
             await pool.close()
@@ -78,10 +78,18 @@ struct Server {
         var configuration = ServiceConfiguration(publicURL: settings.publicURL)
         configuration.delivery = settings.delivery
         configuration.corsOrigins = settings.corsOrigins
+        let sniffer = MagicTypeSniffer(sniffer: resources.sniffer)
+        let watch = AppendWatch(catalog: catalog)
+        let uploads = ResumableUploads(
+            catalog: catalog, store: resources.store, sniffer: sniffer, checksums: OpenSSLHashing(), watch: watch,
+            policy: settings.policy, clock: parts.clock, random: parts.random)
+        let keeper = UploadKeeper(
+            uploads: uploads, watch: watch, store: resources.store, poll: settings.policy.collection.workerPoll,
+            logger: parts.logger)
         let service = CustodeService(
             configuration: configuration, policy: settings.policy, catalog: catalog, store: resources.store,
-            presigner: resources.store as? any PresigningStore,
-            sniffer: MagicTypeSniffer(sniffer: resources.sniffer), authenticator: serviceKeys,
+            uploads: uploads, presigner: resources.store as? any PresigningStore, sniffer: sniffer,
+            authenticator: serviceKeys,
             signer: parts.signer(linkKeys, identity: identity ?? ""), clock: parts.clock, random: parts.random,
             metrics: resources.metrics, logger: parts.logger)
         let registry = resources.metrics.registry
@@ -96,6 +104,7 @@ struct Server {
             services: [
                 .init(service: reload),
                 .init(service: collector),
+                .init(service: keeper),
                 .init(service: listener(settings.adminListen, parts.logger, admin.respond)),
                 .init(service: listener(settings.listen, parts.logger, service.respond)),
             ],

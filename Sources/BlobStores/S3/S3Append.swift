@@ -1,0 +1,197 @@
+internal import CustodeCore
+internal import NIOCore
+internal import Synchronization
+
+/// Bytes of a resumable upload on their way into a bucket.
+///
+/// What fills a part is sent as one. The rest waits in objects of its own, a piece a request, until it fills a part with
+/// what comes later: so parts never get short, and what was acknowledged is never taken away before it is stored again.
+final class S3Append: BlobAppend {
+    /// How many parts of one upload are on their way at once.
+    private static let partsAtOnce = 4
+    /// How many bytes may wait to be hashed and spooled.
+    private static let mayWait = 128 * 1_024
+    /// How many pieces may wait before they are put together.
+    private static let mostPieces = 12
+
+    private struct State {
+        var staged: StagedBlob
+        var sending: [Sending] = []
+        /// The pieces that the next part begins with.
+        var tail: [StagedBlob.Piece]
+        /// Pieces that what is told replaces.
+        var replaced: [StagedBlob.Piece] = []
+        var hasNews = false
+    }
+
+    private struct Sending {
+        let task: Task<S3Part, any Error>
+        let offset: Int64
+        let size: Int64
+        let hashBehind: [UInt8]
+    }
+
+    private let store: S3Store
+    private let key: String
+    private let spool: PartSpool
+    private let drain: SerialDrain
+    private let state: Mutex<State>
+    /// Where the next part begins.
+    private let nextOffset: Mutex<Int64>
+
+    init(_ staged: StagedBlob, key: String, spool: PartSpool, store: S3Store) {
+        self.store = store
+        self.key = key
+        self.spool = spool
+        drain = SerialDrain(store.threads, highWater: Self.mayWait) { spool.take($0) }
+        let tail = staged.pieces.filter { $0.tag == nil }
+        state = Mutex(State(staged: staged, tail: tail))
+        nextOffset = Mutex(tail.first?.offset ?? staged.size)
+    }
+
+    func write(_ bytes: ByteBuffer) async throws(BlobStoreError) {
+        drain.push(bytes)
+        try await drain.room()
+        while let part = spool.takeComplete() { try await send(part) }
+    }
+
+    func seal(isWhole: Bool) async throws(BlobStoreError) -> StagedBlob {
+        try await drain.settle()
+        let last = try await store.threads.perform { () throws(BlobStoreError) in
+            try self.drain.finish()
+            return self.spool.cut()
+        }
+        while let part = spool.takeComplete() { try await send(part) }
+        let waiting = state.withLock { $0.tail.count } + (last.part.size > 0 ? 1 : 0)
+        if last.isFull || (isWhole && waiting > 0) {
+            try await send(last.part)
+        }
+        while try await awaitOldest() {}
+        if !last.isFull, !isWhole, last.part.size > 0 {
+            try await keep(last.part, merged: waiting > Self.mostPieces)
+        }
+        return state.withLock { state in
+            (state.staged.size, state.staged.hash) = (last.total, last.hash)
+            return state.staged
+        }
+    }
+
+    func passingCheckpoint() async throws(BlobStoreError) -> StagedBlob? {
+        state.withLock { state in
+            guard state.hasNews else { return nil }
+            state.hasNews = false
+            return state.staged
+        }
+    }
+
+    func digest() throws(BlobStoreError) -> Digest {
+        guard let digest = spool.digest() else { throw .unavailable("an upload's hash is gone") }
+        return digest
+    }
+
+    func settle(_ recorded: StagedBlob) async {
+        let kept = Set(recorded.pieces)
+        let gone = state.withLock { state in
+            let gone = state.replaced.filter { !kept.contains($0) }
+            state.replaced.removeAll { !kept.contains($0) }
+            return gone
+        }
+        // What cannot go now goes with the upload, or is found by tidying.
+        if !gone.isEmpty { _ = await store.removeForGood(gone.map { store.place(of: $0, recorded.id) }) }
+    }
+
+    func close() async {
+        try? await drain.settle()
+        let sending = state.withLock { state in
+            defer { state.sending = [] }
+            return state.sending
+        }
+        for sent in sending { sent.task.cancel() }
+        for sent in sending { _ = await sent.task.result }
+    }
+
+    /// Sends a part, behind the pieces that it begins with.
+    private func send(_ part: SpooledPart) async throws(BlobStoreError) {
+        let id = try await multipart()
+        while state.withLock({ $0.sending.count >= Self.partsAtOnce }) { _ = try await awaitOldest() }
+        let (tail, upload) = state.withLock { state in
+            defer {
+                state.replaced += state.tail
+                state.tail = []
+                state.staged.nextNumber = part.number + 1
+            }
+            return (state.tail, state.staged.id)
+        }
+        let size = part.size + tail.reduce(0) { $0 + $1.size }
+        let offset = nextOffset.withLock { next in
+            defer { next += size }
+            return next
+        }
+        let (store, spool, key) = (store, spool, key)
+        // Not adrift: `sending` holds it, which the next write or the seal awaits, and the closing cancels and awaits.
+        let task = Task {
+            try await store.partLimiter { () throws(BlobStoreError) in
+                let whole = tail.isEmpty ? part : try await store.assembled(tail, of: upload, part, spool)
+                let sent = try await store.send(whole, of: id, key)
+                spool.recycle(whole)
+                return sent
+            }
+        }
+        let hashBehind = part.hashBehind
+        state.withLock {
+            $0.sending.append(Sending(task: task, offset: offset, size: size, hashBehind: hashBehind))
+        }
+    }
+
+    /// Keeps what does not fill a part as a piece; together with those before it, if there are many.
+    private func keep(_ part: SpooledPart, merged: Bool) async throws(BlobStoreError) {
+        let (tail, staged) = state.withLock { ($0.tail, $0.staged) }
+        let whole = merged ? try await store.assembled(tail, of: staged.id, part, spool) : part
+        let before = tail.reduce(0) { $0 + $1.size }
+        let start = nextOffset.withLock { $0 }
+        let piece = StagedBlob.Piece(
+            offset: merged ? start : start + before, size: whole.size, number: staged.epoch, tag: nil)
+        try await store.putPiece(whole, at: store.place(of: piece, staged.id))
+        state.withLock { state in
+            if merged {
+                state.replaced += tail
+                state.staged.pieces.removeAll { $0.tag == nil }
+                state.tail = []
+            }
+            state.staged.pieces.append(piece)
+            state.tail.append(piece)
+        }
+    }
+
+    private func multipart() async throws(BlobStoreError) -> String {
+        let (id, upload) = state.withLock { ($0.staged.token, $0.staged.id) }
+        if let id { return id }
+        let made = try await store.beginMultipart(key, nonce: store.mark(of: upload))
+        state.withLock { $0.staged.token = made }
+        return made
+    }
+
+    /// Waits for the part that has been on its way the longest, and counts it; tells whether there was one.
+    private func awaitOldest() async throws(BlobStoreError) -> Bool {
+        guard let oldest = state.withLock({ $0.sending.first }) else { return false }
+        let result = await withTaskCancellationHandler {
+            await oldest.task.result
+        } onCancel: {
+            oldest.task.cancel()
+        }
+        state.withLock { state in
+            state.sending.removeFirst()
+            guard case .success(let part) = result else { return }
+            // In their order: no part counts before all that come before it are stored.
+            state.staged.pieces.removeAll { $0.tag == nil }
+            state.staged.pieces.append(
+                StagedBlob.Piece(
+                    offset: oldest.offset, size: oldest.size, number: Int64(part.number), tag: part.etag))
+            state.staged.size = oldest.offset + oldest.size
+            state.staged.hash = oldest.hashBehind
+            state.hasNews = true
+        }
+        if case .failure(let error) = result { throw error as? BlobStoreError ?? .cancelled }
+        return true
+    }
+}

@@ -1,0 +1,71 @@
+/// What is remembered of resumable uploads, for any replica to go on with them.
+public protocol UploadCatalog: Sendable {
+    /// Remembers a new upload, if its user may have one more; it is held by a request of its epoch, for a lease.
+    func create(
+        _ upload: ResumableUpload, _ limits: Policy.Uploads, lease: Duration
+    ) async throws(CatalogError) -> UploadCreation
+
+    /// Finds an upload, and whether a request holds it; `nil` if there is none, or no longer.
+    func find(upload id: UploadID) async throws(CatalogError) -> (upload: ResumableUpload, isHeld: Bool)?
+
+    /// Lets one request in, for a lease: whoever was before can record nothing any more.
+    ///
+    /// - Parameter force: Whether one that holds it may be passed over; else it is asked to let go.
+    func claim(_ id: UploadID, lease: Duration, force: Bool) async throws(CatalogError) -> UploadClaim
+
+    /// Records how far an upload has come.
+    ///
+    /// - Parameters:
+    ///   - change: What became of its pieces since it was last recorded.
+    ///   - release: Whether the request that holds it lets go; else its lease is renewed.
+    ///   - rest: How long it may rest from now on; its intent lasts longer by a lease of its own.
+    /// - Returns: Whether the request of that epoch still holds it; if not, nothing was recorded.
+    func record(
+        _ upload: ResumableUpload, _ change: StagedBlob.Change, release: Bool, lease: Duration, rest: Duration,
+        intentLease: Duration
+    ) async throws(CatalogError) -> Bool
+
+    /// Lets go of an upload without recording anything.
+    func release(_ id: UploadID, epoch: Int64) async throws(CatalogError)
+
+    /// Renews the leases of requests under way.
+    ///
+    /// - Returns: Those that are to let go, or have lost it.
+    func attend(
+        _ held: [(id: UploadID, epoch: Int64)], lease: Duration
+    ) async throws(CatalogError) -> [UploadID]
+
+    /// Makes the job refer to the bytes of an upload and ends it, in one transaction under the job's lock.
+    ///
+    /// - Throws: ``CatalogError/superseded`` if the request of that epoch holds it no longer.
+    func finish(_ upload: ResumableUpload, _ record: ObjectRecord) async throws(CatalogError) -> PublishOutcome
+
+    /// Uploads that nobody holds and that are complete, or have rested for too long, or whose job is gone.
+    func due(limit: Int) async throws(CatalogError) -> [UploadID]
+
+    /// Forgets uploads that ended longer ago than this.
+    func forget(endedFor age: Duration) async throws(CatalogError)
+
+    /// Which of these are remembered and have not ended.
+    func open(_ ids: [UploadID]) async throws(CatalogError) -> [Bool]
+}
+
+/// How an attempt to begin an upload ended.
+public enum UploadCreation: Sendable, Equatable {
+    /// It is remembered.
+    case created
+    /// The user has as many open as may be.
+    case tooManyOpen
+    /// The user has uploaded as much today as may be.
+    case tooManyBytes
+}
+
+/// How an attempt to hold an upload ended.
+public enum UploadClaim: Sendable, Equatable {
+    /// It is held, and as it is now.
+    case held(ResumableUpload)
+    /// Another request holds it.
+    case busy
+    /// There is none.
+    case gone
+}

@@ -1,0 +1,221 @@
+public import NIOCore
+
+extension ResumableUploads {
+    /// What a request says of the bytes that it appends.
+    public struct Append: Sendable {
+        /// Where they begin.
+        public var offset: Int64
+        /// How many there are; `nil` if nobody says before they end.
+        public var count: Int64?
+        /// How many the whole has, where this request says so.
+        public var length: Int64?
+        /// Whether these are the last, where a request says so: in the draft.
+        public var completes = false
+        /// What they must hash to; of those that do not, none is kept.
+        public var checksum: (algorithm: ChecksumAlgorithm, value: [UInt8])?
+        /// The SHA-256 that the whole must have, where this request says so.
+        public var digest: Digest?
+
+        /// Bytes of which only the beginning is known.
+        public init(offset: Int64) { self.offset = offset }
+    }
+
+    /// Appends the body of a request to an upload, once its creator is seen to ask.
+    ///
+    /// - Parameters:
+    ///   - body: The bytes; asked for once it is clear that they are wanted.
+    ///   - stop: Ends the body; called when a newer request wants the upload.
+    ///   - told: Told the offset now and then, as far as it is recorded.
+    /// - Returns: How the upload stands; what is told is durable.
+    /// - Throws: ``Refusal``; what the body threw, after what had come of it was recorded.
+    public func append(
+        _ caller: Caller, _ id: UploadID, _ request: Append,
+        body: () async throws -> some AsyncSequence<ByteBuffer, any Error>, stop: @escaping @Sendable () -> Void,
+        told: (Int64) async -> Void = { _ in }
+    ) async throws -> Standing {
+        let found = try await authorized(id, caller).upload
+        guard found.parts.isEmpty else {
+            throw Refusal.forbidden("An upload that is made of others takes no bytes of its own.")
+        }
+        if case .done = found.state { return try repeated(request, found) }
+        let held = try await hold(id)
+        switch held.state {
+        case .receiving: return try await append(held, request, body: body, stop: stop, told: told)
+        case .completing: return try repeated(request, try await publish(held).upload)
+        case .done:
+            try await uploads.release(id, epoch: held.epoch)
+            return try repeated(request, held)
+        case .ended(let ending):
+            try await uploads.release(id, epoch: held.epoch)
+            throw Refusal(ending)
+        }
+    }
+
+    /// Appends bytes to an upload that is held by this request, and lets go of it.
+    public func append(
+        _ held: ResumableUpload, _ request: Append,
+        body: () async throws -> some AsyncSequence<ByteBuffer, any Error>, stop: @escaping @Sendable () -> Void,
+        told: (Int64) async -> Void = { _ in }
+    ) async throws -> Standing {
+        watch.enter(held, stop: stop)
+        defer { watch.leave(held) }
+        let upload: ResumableUpload
+        do {
+            upload = try agree(held, request)
+        } catch Refusal.tooLarge(let limit) where held.dialect == .draft && held.length != nil {
+            // The draft has it that an upload of which more comes than it is to have is no longer to be trusted.
+            try await end(held, .tooLarge(limit: limit))
+            throw Refusal.tooLarge(limit: limit)
+        } catch {
+            await letGo(held)
+            throw error
+        }
+        var session = try AppendSession(upload, self)
+        do {
+            let standing = try await receive(&session, request, try await body(), told)
+            await session.close()
+            return standing
+        } catch {
+            await session.close()
+            if let ending = Self.ending(error, of: upload) {
+                try await end(session.upload, ending)
+            } else {
+                await letGo(held)
+            }
+            throw error
+        }
+    }
+
+    private func receive(
+        _ session: inout AppendSession, _ request: Append, _ body: some AsyncSequence<ByteBuffer, any Error>,
+        _ told: (Int64) async -> Void
+    ) async throws -> Standing {
+        var checksum = request.checksum.map { checksums.begin($0.algorithm) }
+        // What a checksum may reject, or an overrun that nobody announced, must not have been told as kept.
+        let mayTellEarly = request.checksum == nil && request.count != nil
+        let limit = min(session.upload.length ?? .max, session.upload.limit)
+        var due = clock.now() + Self.interval
+        var iterator = body.makeAsyncIterator()
+        while let piece = try await next(&iterator, request, &session) {
+            guard session.upload.offset + Int64(piece.readableBytes) <= limit else {
+                throw Refusal.tooLarge(limit: limit)
+            }
+            checksum?.update(piece)
+            try await session.take(piece)
+            guard mayTellEarly, clock.now() > due else { continue }
+            if let durable = try await session.passingCheckpoint() {
+                try await session.record(durable)
+                await told(durable.offset)
+            }
+            due = clock.now() + Self.interval
+        }
+        if let expected = request.checksum?.value, checksum?.finish() != expected { throw Refusal.checksumMismatch }
+        return try await conclude(&session, request)
+    }
+
+    /// The next piece of a body; of one that breaks off, what came is recorded.
+    private func next(
+        _ iterator: inout some AsyncIteratorProtocol<ByteBuffer, any Error>, _ request: Append,
+        _ session: inout AppendSession
+    ) async throws -> ByteBuffer? {
+        do {
+            return try await iterator.next(isolation: nil)
+        } catch {
+            if request.checksum == nil { try await keep(&session) }
+            throw error
+        }
+    }
+
+    /// How often what is durable on the way is recorded.
+    private static let interval = Duration.seconds(1)
+
+    private func conclude(_ session: inout AppendSession, _ request: Append) async throws -> Standing {
+        let upload = session.upload
+        let isComplete = upload.dialect == .tus ? upload.offset == upload.length : request.completes
+        guard isComplete else {
+            try await session.seal()
+            try await session.record(session.upload, release: true)
+            return .receiving(session.upload)
+        }
+        if let length = upload.length, upload.offset != length { throw Refusal.uploadLength }
+        return try await complete(&session)
+    }
+
+    /// Records what came of a body that broke off.
+    private func keep(_ session: inout AppendSession) async throws {
+        try await session.seal()
+        try await session.record(session.upload, release: true)
+    }
+
+    /// Brings what is known of an upload together with what a request says.
+    private func agree(_ held: ResumableUpload, _ request: Append) throws -> ResumableUpload {
+        var upload = held
+        guard request.offset == upload.offset else {
+            throw Refusal.uploadOffset(expected: upload.offset, provided: request.offset)
+        }
+        if let digest = request.digest {
+            guard upload.digest == nil || upload.digest == digest else { throw Refusal.uploadLength }
+            upload.digest = digest
+        }
+        var said = request.length
+        if request.completes, let count = request.count {
+            guard said == nil || said == request.offset + count else { throw Refusal.uploadLength }
+            said = request.offset + count
+        }
+        if let said {
+            guard upload.length == nil || upload.length == said else { throw Refusal.uploadLength }
+            guard said >= upload.offset else {
+                throw Refusal.badRequest("Upload-Length is less than what has come already.")
+            }
+            guard said <= upload.limit else { throw Refusal.tooLarge(limit: upload.limit) }
+            upload.length = said
+        }
+        if let count = request.count {
+            let limit = min(upload.length ?? .max, upload.limit)
+            guard count <= limit - upload.offset else { throw Refusal.tooLarge(limit: limit) }
+        }
+        return upload
+    }
+
+    /// What an upload stands at for a request that comes again, its reply having been lost.
+    private func repeated(_ request: Append, _ upload: ResumableUpload) throws -> Standing {
+        let repeats = request.completes && request.offset + (request.count ?? 0) == upload.offset
+        guard request.offset == upload.offset || repeats else {
+            throw Refusal.uploadOffset(expected: upload.offset, provided: request.offset)
+        }
+        guard repeats || (request.count ?? 0) == 0 else {
+            throw Refusal.tooLarge(limit: upload.offset)
+        }
+        return standing(of: upload)
+    }
+
+    /// Which errors end an upload: those that say that its bytes can never be the object.
+    private static func ending(_ error: any Error, of upload: ResumableUpload) -> UploadEnding? {
+        switch error as? Refusal {
+        case .unsupportedType(let detail): .unsupportedType(detail)
+        case .tooLarge(let limit) where upload.dialect == .draft: .tooLarge(limit: limit)
+        default: nil
+        }
+    }
+
+    /// Records an upload that is held.
+    ///
+    /// - Throws: ``Refusal/uploadTaken`` if it is no longer.
+    func note(
+        _ upload: ResumableUpload, _ change: StagedBlob.Change = StagedBlob.Change(), release: Bool = false
+    ) async throws {
+        // The task of a broken connection may have been cancelled; awaited, so never adrift.
+        let holds = try await Task { [self] in
+            try await uploads.record(
+                upload, change, release: release, lease: AppendWatch.lease, rest: policy.uploads.expires,
+                intentLease: intentLease)
+        }.value
+        guard holds else { throw Refusal.uploadTaken }
+    }
+
+    /// Lets go of an upload of which nothing new is to be recorded; if that fails, the lease runs out.
+    func letGo(_ upload: ResumableUpload) async {
+        // The request's own task may have been cancelled; awaited, so never adrift.
+        await Task { [uploads] in try? await uploads.release(upload.id, epoch: upload.epoch) }.value
+    }
+}
