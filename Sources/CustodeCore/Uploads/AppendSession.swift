@@ -53,7 +53,9 @@ struct AppendSession {
         upload.progress.sha256 = try store.digest()
     }
 
-    /// Makes all that came durable, for ``upload`` to be recorded as it is then. No bytes may follow.
+    /// Makes all that came durable, for ``upload`` to be recorded as it is then.
+    ///
+    /// No bytes may follow.
     mutating func seal() async throws {
         if let append { upload.staged = try await append.seal(isWhole: false) }
         noteJudgement()

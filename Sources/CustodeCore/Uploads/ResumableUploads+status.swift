@@ -14,7 +14,9 @@ extension ResumableUploads {
         return try await advanced(try await hold(id))
     }
 
-    /// Gives an upload up. Of one that was published, only the name goes.
+    /// Gives an upload up.
+    ///
+    /// Of one that was published, only the name goes.
     public func terminate(_ caller: Caller, _ id: UploadID) async throws {
         _ = try await authorized(id, caller)
         var held = try await hold(id)
