@@ -112,6 +112,8 @@ let package = Package(
             swiftSettings: base),
         .testTarget(
             name: "PostgresClientTests", dependencies: ["CustodeTesting", "PostgresClient"], swiftSettings: base),
+        .testTarget(
+            name: "ResumableTests", dependencies: ["CustodeTesting"], exclude: ["Clients"], swiftSettings: base),
         .testTarget(name: "S3Tests", dependencies: ["CustodeTesting"], swiftSettings: base),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: base),
     ]

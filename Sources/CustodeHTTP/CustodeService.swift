@@ -131,7 +131,9 @@ public struct CustodeService: Sendable {
     private func addCommonFields(to reply: inout Reply, _ exchange: Exchange) {
         reply.fields[.requestID] = exchange.id
         if reply.fields[.xContentTypeOptions] == nil { reply.fields[.xContentTypeOptions] = "nosniff" }
-        if exchange.route?.isOfUploads == true { reply.fields[.tusResumable] = TusVersion.supported }
+        if exchange.route?.isOfUploads == true, exchange.dialect != .draft {
+            reply.fields[.tusResumable] = TusVersion.supported
+        }
         if exchange.dialect == .draft, let version = exchange.request.headers[.uploadInteropVersion] {
             reply.fields[.uploadInteropVersion] = version == "8" ? version : nil
         }

@@ -10,8 +10,10 @@ public protocol UploadCatalog: Sendable {
 
     /// Lets one request in, for a lease: whoever was before can record nothing any more.
     ///
-    /// - Parameter force: Whether one that holds it may be passed over; else it is asked to let go.
-    func claim(_ id: UploadID, lease: Duration, force: Bool) async throws(CatalogError) -> UploadClaim
+    /// One that holds it and is not passed over is asked to let go.
+    func claim(
+        _ id: UploadID, lease: Duration, _ insistence: UploadInsistence
+    ) async throws(CatalogError) -> UploadClaim
 
     /// Records how far an upload has come.
     ///
@@ -58,6 +60,16 @@ public enum UploadCreation: Sendable, Equatable {
     case tooManyOpen
     /// The user has uploaded as much today as may be.
     case tooManyBytes
+}
+
+/// Whom a request that wants an upload passes over.
+public enum UploadInsistence: Int, Sendable {
+    /// Nobody.
+    case none
+    /// Whoever appends.
+    case overAppending
+    /// Even whoever makes an object of it.
+    case overFinishing
 }
 
 /// How an attempt to hold an upload ended.

@@ -23,7 +23,12 @@ public final class AppendWatch: Sendable {
         guard !held.isEmpty else { return }
         // One that cannot be asked now is asked the next time: the lease lasts for many.
         guard let wanted = try? await catalog.attend(held, lease: Self.lease) else { return }
-        for id in wanted { stop(id) }
+        let asked = Dictionary(held.map { ($0.id, $0.epoch) }) { $1 }
+        for id in wanted {
+            // A request that let go since, or a newer one, is not meant.
+            let holder = holders.withLock { holders in holders[id].flatMap { $0.epoch == asked[id] ? $0 : nil } }
+            holder?.stop()
+        }
     }
 
     /// Ends the request of this process that holds an upload, if there is one.
@@ -36,7 +41,7 @@ public final class AppendWatch: Sendable {
         holders.withLock { $0[upload.id] = Holder(epoch: upload.epoch, stop: stop) }
     }
 
-    /// Notes that it does no longer.
+    /// Notes that it does no longer, which must be before the catalog knows.
     func leave(_ upload: ResumableUpload) {
         holders.withLock { holders in
             if holders[upload.id]?.epoch == upload.epoch { holders[upload.id] = nil }

@@ -204,6 +204,7 @@ extension ResumableUploads {
     func note(
         _ upload: ResumableUpload, _ change: StagedBlob.Change = StagedBlob.Change(), release: Bool = false
     ) async throws {
+        if release { watch.leave(upload) }
         // The task of a broken connection may have been cancelled; awaited, so never adrift.
         let holds = try await Task { [self] in
             try await uploads.record(
@@ -215,6 +216,7 @@ extension ResumableUploads {
 
     /// Lets go of an upload of which nothing new is to be recorded; if that fails, the lease runs out.
     func letGo(_ upload: ResumableUpload) async {
+        watch.leave(upload)
         // The request's own task may have been cancelled; awaited, so never adrift.
         await Task { [uploads] in try? await uploads.release(upload.id, epoch: upload.epoch) }.value
     }

@@ -40,6 +40,7 @@ extension ResumableUploads {
             guard held.target != nil else { return try await publishPartial(held) }
             let upload = try await place(held)
             let record = try record(of: upload)
+            watch.leave(upload)
             return try await settled(upload, record, await uploads.finish(upload, record))
         } catch let refusal as Refusal {
             throw refusal

@@ -66,7 +66,7 @@ extension ResumableUploads {
         let due = try await uploads.due(limit: limit)
         for id in due {
             try Task.checkCancellation()
-            guard case .held(let upload) = try await uploads.claim(id, lease: AppendWatch.lease, force: false) else {
+            guard case .held(let upload) = try await uploads.claim(id, lease: AppendWatch.lease, .none) else {
                 continue
             }
             await attend(upload)

@@ -100,7 +100,13 @@ extension ResumableUploads {
     /// - Throws: ``Refusal/notFound``.
     func hold(_ id: UploadID) async throws -> ResumableUpload {
         for attempt in 0... {
-            switch try await uploads.claim(id, lease: AppendWatch.lease, force: attempt > Self.patience) {
+            let insistence: UploadInsistence =
+                switch attempt {
+                case ...Self.patience: .none
+                case ...Self.patienceWithFinishing: .overAppending
+                default: .overFinishing
+                }
+            switch try await uploads.claim(id, lease: AppendWatch.lease, insistence) {
             case .held(let upload): return upload
             case .gone: throw Refusal.notFound
             case .busy:
@@ -113,6 +119,8 @@ extension ResumableUploads {
 
     /// How often a holder is asked to let go before it is passed over.
     private static let patience = 25
+    /// The same, where it is putting an object together: a bucket may take its time over that.
+    private static let patienceWithFinishing = 500
     private static let poll = Duration.milliseconds(20)
 }
 

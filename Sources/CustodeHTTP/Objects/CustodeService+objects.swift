@@ -52,7 +52,10 @@ extension CustodeService {
         }
         var reply = stored(outcome)
         // Of the draft, and all in one.
-        if exchange.dialect == .draft { reply.fields[.uploadComplete] = "?1" }
+        if exchange.dialect == .draft {
+            reply.fields[.uploadComplete] = "?1"
+            addObject(outcome.record, to: &reply)
+        }
         return reply
     }
 

@@ -9,6 +9,7 @@ extension Refusal {
         switch error {
         case let refusal as Refusal: self = refusal
         case CatalogError.unavailable, CatalogError.cancelled: self = .unavailable(.database)
+        case CatalogError.superseded: self = .uploadTaken
         case BlobStoreError.noRoom: self = .noRoom
         case BlobStoreError.absent: self = .bytesMissing
         case is BlobStoreError: self = .unavailable(.bucket)

@@ -45,9 +45,11 @@ extension PostgresCatalog: UploadCatalog {
     }
 
     /// Lets one request in; whoever was before can record nothing any more.
-    public func claim(_ id: UploadID, lease: Duration, force: Bool) async throws(CatalogError) -> UploadClaim {
+    public func claim(
+        _ id: UploadID, lease: Duration, _ insistence: UploadInsistence
+    ) async throws(CatalogError) -> UploadClaim {
         let rows = try await query(
-            Self.statements.claim, [.text(id.text), .text(lease.interval), .bool(force)])
+            Self.statements.claim, [.text(id.text), .text(lease.interval), .int(Int64(insistence.rawValue))])
         if rows.first == nil {
             let known = try await query(Self.statements.contest, [.text(id.text)])
             return try Self.decoding { () throws(PostgresError) in try known.first?.bool(0) == true ? .busy : .gone }

@@ -32,7 +32,8 @@ struct UploadStatements: Sendable {
         """
         update custode.uploads u set epoch = u.epoch + 1, lease_until = clock_timestamp() + $2::interval,
             contested = false, next_number = u.next_number + case when u.lease_until is null then 0 else 16 end
-        where u.id = $1 and ($3 or u.lease_until is null or u.lease_until <= clock_timestamp())
+        where u.id = $1 and (u.lease_until is null or u.lease_until <= clock_timestamp()
+            or $3::bigint >= case when u.state = 'completing' then 2 else 1 end)
         returning \(columns)
         """)
     let contest = PostgresStatement(
