@@ -73,6 +73,9 @@ struct AppendSession {
         return durable
     }
 
+    /// How much the catalog knows of.
+    var recordedOffset: Int64 { recorded.offset }
+
     /// Records the upload like this, and tells the store.
     ///
     /// - Throws: ``Refusal/uploadTaken``.

@@ -18,6 +18,11 @@ extension ResumableUploads {
 
         /// Bytes of which only the beginning is known.
         public init(offset: Int64) { self.offset = offset }
+
+        /// Whether some of them may be recorded before all have come.
+        ///
+        /// What a checksum may reject, or an overrun that nobody announced, must never have been told as kept.
+        var mayBeToldEarly: Bool { checksum == nil && count != nil }
     }
 
     /// Appends the body of a request to an upload, once its creator is seen to ask.
@@ -76,6 +81,8 @@ extension ResumableUploads {
             await session.close()
             return standing
         } catch {
+            // What is in the bucket already stays, whatever keeps the rest out.
+            if error is BlobStoreError, request.mayBeToldEarly { try? await recordStored(&session) }
             await session.close()
             if let ending = Self.ending(error, of: upload) {
                 try await end(session.upload, ending)
@@ -91,8 +98,6 @@ extension ResumableUploads {
         _ told: (Int64) async -> Void
     ) async throws -> Standing {
         var checksum = request.checksum.map { checksums.begin($0.algorithm) }
-        // What a checksum may reject, or an overrun that nobody announced, must not have been told as kept.
-        let mayTellEarly = request.checksum == nil && request.count != nil
         let limit = min(session.upload.length ?? .max, session.upload.limit)
         var due = clock.now() + Self.interval
         var iterator = body.makeAsyncIterator()
@@ -102,15 +107,19 @@ extension ResumableUploads {
             }
             checksum?.update(piece)
             try await session.take(piece)
-            guard mayTellEarly, clock.now() > due else { continue }
-            if let durable = try await session.passingCheckpoint() {
-                try await session.record(durable)
-                await told(durable.offset)
-            }
+            guard request.mayBeToldEarly, clock.now() > due else { continue }
+            try await recordStored(&session)
+            await told(session.recordedOffset)
             due = clock.now() + Self.interval
         }
         if let expected = request.checksum?.value, checksum?.finish() != expected { throw Refusal.checksumMismatch }
         return try await conclude(&session, request)
+    }
+
+    /// Records what is in the store by now.
+    private func recordStored(_ session: inout AppendSession) async throws {
+        guard let durable = try await session.passingCheckpoint() else { return }
+        try await session.record(durable)
     }
 
     /// The next piece of a body; of one that breaks off, what came is recorded.
