@@ -74,8 +74,9 @@ public struct RestoreObjects: Sendable {
     private func restore(_ places: [TrashPlace], _ run: CollectionRun, _ report: inout Report) async throws {
         guard !places.isEmpty else { return }
         try Task.checkCancellation()
-        let holds = parts.holding(since: parts.clock.now(), for: Quarantine.claim)
-        let claims = try await parts.catalog.beginRestore(places, run: run.id)
+        let length = parts.policy.leaderLease
+        let claim = parts.claim(since: parts.clock.now(), for: length)
+        let claims = try await parts.catalog.beginRestore(places, run: run.id, for: length)
         let claimed = zip(places, claims).filter(\.1).map(\.0)
         report.skipped += Int64(places.count - claimed.count)
         let facts = try await parts.store.facts(of: claimed.map(\.text))
@@ -93,7 +94,13 @@ public struct RestoreObjects: Sendable {
             moves.append(move)
             moving.append(place)
         }
-        for (index, outcome) in (await parts.store.move(moves, while: holds)).enumerated() {
+        let (parts, wanted) = (parts, moves)
+        let outcomes = await claim.keeping { () throws(CatalogError) in
+            try await parts.catalog.renewClaims(claimed, run: run.id, fence: nil, for: length)
+        } during: {
+            await parts.store.move(wanted) { claim.holds }
+        }
+        for (index, outcome) in outcomes.enumerated() {
             let isBack = outcome == .moved
             endings.append(RestoreEnding(place: moving[index], isBack: isBack))
             if isBack {

@@ -26,13 +26,13 @@ extension Model {
     }
 
     func claimEvents(
-        _ timing: OutboxTiming, run: String, limit: Int
+        _ timing: OutboxTiming, run: String, limit: Int, for claim: Duration
     ) async throws(CatalogError) -> [OutboxEvent] {
         try await step("claim") { state in
             let due = state.events.filter { Self.isDue($0.value, timing, state.now) }.keys.sorted().prefix(3)
             return due.compactMap { id in
                 state.events[id]?.claimedBy = run
-                state.events[id]?.claimedUntil = state.now + .seconds(60)
+                state.events[id]?.claimedUntil = state.now + claim
                 return state.events[id].map { OutboxEvent(id: id, key: $0.key, reason: "model") }
             }
         }
@@ -121,7 +121,9 @@ extension Model {
         }
     }
 
-    func beginRestore(_ places: [TrashPlace], run: String) async throws(CatalogError) -> [Bool] {
+    func beginRestore(
+        _ places: [TrashPlace], run: String, for claim: Duration
+    ) async throws(CatalogError) -> [Bool] {
         try await step("beginRestore") { state in
             places.map { place in
                 guard let (id, item) = state.item(where: { $0.place == place }) else { return true }
@@ -129,7 +131,8 @@ extension Model {
                     return false
                 }
                 state.items[id]?.state = .restoring
-                state.items[id]?.claimedUntil = state.now + .seconds(60)
+                state.items[id]?.claimedBy = run
+                state.items[id]?.claimedUntil = state.now + claim
                 state.audit.append(("restore", place.key.text))
                 return true
             }
