@@ -76,9 +76,14 @@ public struct RestoreObjects: Sendable {
         try Task.checkCancellation()
         let length = parts.policy.leaderLease
         let claim = parts.claim(since: parts.clock.now(), for: length)
-        let claims = try await parts.catalog.beginRestore(places, run: run.id, for: length)
-        let claimed = zip(places, claims).filter(\.1).map(\.0)
-        report.skipped += Int64(places.count - claimed.count)
+        let verdicts = try await parts.catalog.beginRestore(places, run: run.id, for: length)
+        let claimed = zip(places, verdicts).filter { $0.1 == .claimed }.map(\.0)
+        report.skipped += Int64(verdicts.count { $0 == .busy })
+        for (place, verdict) in zip(places, verdicts) where verdict == .intent {
+            report.failed += 1
+            report.detail =
+                report.detail ?? "\(place.key): an upload of this name is under way; restore it when that has ended"
+        }
         let facts = try await parts.store.facts(of: claimed.map(\.text))
         var moves: [BlobMove] = []
         var moving: [TrashPlace] = []

@@ -81,12 +81,13 @@ public protocol CollectionCatalog: Sendable {
     /// The newest place in the trash of an object, if the catalog knows one.
     func newestTrash(of key: String) async throws(CatalogError) -> TrashPlace?
 
-    /// Claims quarantined objects for their way back, with an audit row each; true for those that nobody else has.
+    /// Claims quarantined objects for their way back, with an audit row each; no upload that begins later chooses the key
+    /// of one.
     ///
     /// - Parameter claim: How long a claim lasts without a sign of life.
     func beginRestore(
         _ places: [TrashPlace], run: String, for claim: Duration
-    ) async throws(CatalogError) -> [Bool]
+    ) async throws(CatalogError) -> [RestoreVerdict]
 
     /// Ends their way back: those that are back are remembered again, and start anew.
     func endRestore(_ endings: [RestoreEnding]) async throws(CatalogError)

@@ -144,7 +144,8 @@ extension SchemaSteps {
             ), claimed as (
                 update custode.gc_items c set state = 'purging', claimed_by = p_run,
                     claimed_until = clock_timestamp() + p_claim
-                from judged d where c.trash_key = d.trash and d.verdict = 'dead' and c.state <> 'restoring'
+                from judged d where c.trash_key = d.trash and d.verdict = 'dead'
+                    and (c.state <> 'restoring' or c.claimed_until < clock_timestamp())
             ), audited as (
                 insert into custode.gc_audit (run_id, epoch, action, key, job_id, trash_key)
                 select p_run, p_epoch, 'purge', d.key, d.job, d.trash from judged d where d.verdict = 'dead'
