@@ -1,6 +1,7 @@
 import Foundation
 
-/// A real nginx in front of the service, serving a directory bucket on the service's word.
+/// A real nginx: in front of the service, serving a directory bucket on the service's word, or in front of a bucket, as the
+/// end of TLS.
 public struct NginxProxy: Sendable {
     /// The port it listens on.
     public let port: UInt16
@@ -15,14 +16,49 @@ public struct NginxProxy: Sendable {
     public static func start(before service: UInt16, port: UInt16, bucket: String, prefix: String)
         async throws -> NginxProxy
     {
-        guard let program else { throw HarnessError("no nginx") }
         let folder = try TestFolder()
-        let user = ProcessInfo.processInfo.userName
         let locations = try shippedLocations(replacing: [
             ("http://127.0.0.1:8080", "http://127.0.0.1:\(service)"),
             ("/var/lib/custode/bucket/", bucket + "/"), ("location /custode-internal/", "location \(prefix)"),
         ])
         try locations.write(toFile: folder.path + "/accel.conf", atomically: true, encoding: .utf8)
+        return try await start(
+            """
+            server {
+                listen 127.0.0.1:\(port);
+                include \(folder.path)/accel.conf;
+            }
+            """, port: port, in: folder)
+    }
+
+    /// Starts it as one end of TLS in front of a server without, with this certificate for a name.
+    ///
+    /// Requests pass as they are, `Host` included, and bodies are not kept back.
+    public static func start(
+        endingTLSBefore server: UInt16, port: UInt16, as certificate: TestCertificate
+    ) async throws -> NginxProxy {
+        try await start(
+            """
+            server {
+                listen 127.0.0.1:\(port) ssl;
+                ssl_certificate \(certificate.path);
+                ssl_certificate_key \(certificate.keyPath);
+                client_max_body_size 0;
+                location / {
+                    proxy_pass http://127.0.0.1:\(server);
+                    proxy_http_version 1.1;
+                    proxy_set_header Host $http_host;
+                    proxy_set_header Connection "";
+                    proxy_request_buffering off;
+                    proxy_buffering off;
+                }
+            }
+            """, port: port, in: try TestFolder())
+    }
+
+    private static func start(_ server: String, port: UInt16, in folder: TestFolder) async throws -> NginxProxy {
+        guard let program else { throw HarnessError("no nginx") }
+        let user = ProcessInfo.processInfo.userName
         let configuration = """
             daemon off;
             master_process off;
@@ -37,10 +73,7 @@ public struct NginxProxy: Sendable {
                 fastcgi_temp_path \(folder.path)/fastcgi;
                 uwsgi_temp_path \(folder.path)/uwsgi;
                 scgi_temp_path \(folder.path)/scgi;
-                server {
-                    listen 127.0.0.1:\(port);
-                    include \(folder.path)/accel.conf;
-                }
+                \(server)
             }
             """
         try configuration.write(toFile: folder.path + "/conf", atomically: true, encoding: .utf8)

@@ -6,6 +6,8 @@ public struct FetchError: Error, Sendable, Equatable {
         case cancelled
         /// No connection came about: the server has seen nothing of the request.
         case cannotConnect
+        /// The server could not prove who it is by its certificate: it has seen nothing of the request.
+        case untrusted
         /// The server was silent for longer than it may be; it may have seen the request.
         case timedOut
         /// The connection broke, or carried what is not HTTP; the server may have seen the request.

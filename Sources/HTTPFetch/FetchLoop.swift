@@ -30,10 +30,13 @@ final class FetchLoop: Sendable {
     private let mailbox = Mutex(Mailbox())
     private let wakeups: Int32
     private let budget: Int
+    /// A file of the certificates that are trusted, if not the system's.
+    let certificates: String?
 
     /// - Parameter budget: How many bytes may wait for readers, all together.
-    init(budget: Int) throws(FetchError) {
+    init(budget: Int, certificates: String?) throws(FetchError) {
         self.budget = budget
+        self.certificates = certificates
         wakeups = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         guard wakeups >= 0 else { throw FetchError(.stopped, "the system grants no eventfd") }
     }

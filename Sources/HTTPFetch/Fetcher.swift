@@ -10,9 +10,11 @@ public final class Fetcher: Sendable {
     ///
     /// - Parameter budget: How many bytes of replies may wait for their readers, all together; each may have 8 KiB all the
     ///   same, however many there are.
+    /// - Parameter certificates: A file of certificates (PEM) that servers' are to be issued by, in the place of the
+    ///   system's.
     /// - Throws: ``FetchError`` with ``FetchError/Code/stopped`` if the system grants no thread.
-    public init(budget: Int = 4 * 1_024 * 1_024) throws(FetchError) {
-        loop = try FetchLoop(budget: budget)
+    public init(budget: Int = 4 * 1_024 * 1_024, certificates: String? = nil) throws(FetchError) {
+        loop = try FetchLoop(budget: budget, certificates: certificates)
         try loop.start()
     }
 

@@ -15,6 +15,8 @@ final class Transfer: Sendable {
 
     nonisolated(unsafe) private var handle: OpaqueHandle?
     nonisolated(unsafe) private var fields: UnsafeMutablePointer<curl_slist>?
+    /// Where libcurl says what is wrong with a certificate; there for https alone.
+    nonisolated(unsafe) private var complaint: UnsafeMutablePointer<CChar>?
     /// How many bytes of the request's body were sent, and why no more could be read.
     nonisolated(unsafe) private var sent: Int64 = 0
     nonisolated(unsafe) private var bodyFailure: FetchError?
@@ -132,6 +134,8 @@ final class Transfer: Sendable {
         curl_easy_cleanup(handle)
         curl_slist_free_all(fields)
         fields = nil
+        complaint?.deallocate()
+        complaint = nil
         self.handle = nil
     }
 
@@ -139,6 +143,9 @@ final class Transfer: Sendable {
     func outcome(_ code: CURLcode) -> Result<Void, FetchError> {
         if code == CURLE_OK { return .success(()) }
         if let bodyFailure { return .failure(bodyFailure) }
+        if !wasSent, Self.ofCertificates.contains(code.rawValue) {
+            return .failure(FetchError(.untrusted, distrust(code)))
+        }
         var text = String(cString: curl_easy_strerror(code))
         if let handle, case let number = custode_curl_os_error(handle), number != 0 {
             text += " (\(String(cString: strerror(Int32(number)))))"
@@ -151,6 +158,17 @@ final class Transfer: Sendable {
             default: .cannotConnect
             }
         return .failure(FetchError(kind, text))
+    }
+
+    private static let ofCertificates = [
+        CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
+    ].map(\.rawValue)
+
+    /// What libcurl says of a certificate, on one line.
+    private func distrust(_ code: CURLcode) -> String {
+        let said = complaint.map { String(cString: $0) } ?? ""
+        let text = said.isEmpty ? String(cString: curl_easy_strerror(code)) : said
+        return text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 
     // MARK: For libcurl, on the loop's thread
@@ -231,6 +249,7 @@ final class Transfer: Sendable {
         isGood = isGood && custode_curl_list(handle, CURLOPT_HTTPHEADER, fields) == CURLE_OK
         custode_curl_pointer(handle, CURLOPT_PRIVATE, me)
         custode_curl_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+        if request.url.lowercased().hasPrefix("https:") { prepareTrust(handle) }
         custode_curl_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         custode_curl_long(handle, CURLOPT_PATH_AS_IS, 1)
         custode_curl_long(handle, CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
@@ -269,6 +288,14 @@ final class Transfer: Sendable {
             return size * count
         }
         return isGood && prepareMethod(handle, me)
+    }
+
+    private func prepareTrust(_ handle: OpaqueHandle) {
+        let complaint = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+        complaint.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        self.complaint = complaint
+        custode_curl_pointer(handle, CURLOPT_ERRORBUFFER, complaint)
+        if let certificates = loop.certificates { custode_curl_string(handle, CURLOPT_CAINFO, certificates) }
     }
 
     private func prepareMethod(_ handle: OpaqueHandle, _ me: OpaqueHandle) -> Bool {

@@ -45,6 +45,26 @@ struct SchemaInstallerTests {
         }
     }
 
+    @Test("a database of each version before is brought to this one, with what it holds")
+    func upgrade() async throws {
+        for version in 1..<SchemaInstaller.currentVersion {
+            let pool = try await CatalogWorld.pool()
+            for step in SchemaSteps.all.prefix(Int(version)) { try await run(pool, step) }
+            try await run(
+                pool,
+                "update custode.schema_version set version = \(version); insert into custode.upload_intents"
+                    + " (key, job_id, lease_until) values ('k', 'j', clock_timestamp() + interval '1 h')")
+            let before = try await status(pool)
+            #expect(before.installed == version && !before.isCurrent)
+            await #expect(throws: SchemaMissing.self) { _ = try await PostgresCatalog(pool: pool, lookups: pool) }
+            #expect(try await install(pool) == version)
+            let after = try await status(pool)
+            #expect(after.isCurrent && after.identity == before.identity)
+            #expect(try await pool.query("select key from custode.upload_intents").first?.text(0) == "k")
+            _ = try await pool.query("select custode.renew_claims('r', null, null, '1 s', '{}')")
+        }
+    }
+
     @Test("uninstalled it leaves nothing behind, and the SaaS's rows as they are")
     func uninstall() async throws {
         let world = try await CatalogWorld(.uuid)

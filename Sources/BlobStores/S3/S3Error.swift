@@ -28,12 +28,18 @@ struct S3Error: Error, Sendable, Equatable {
     init(_ error: FetchError) {
         let mayBeDone =
             switch error.code {
-            case .cannotConnect, .malformed, .unreadableBody: false
+            case .cannotConnect, .untrusted, .malformed, .unreadableBody: false
             case .cancelled, .timedOut, .broken, .tooLarge, .stopped: true
             }
         let isPassing = [.cannotConnect, .timedOut, .broken].contains(error.code)
+        let code =
+            switch error.code {
+            case .cancelled: Self.cancelled
+            case .untrusted: Self.untrusted
+            default: "NoReply"
+            }
         self.init(
-            status: nil, code: error.code == .cancelled ? Self.cancelled : "NoReply", message: error.message,
+            status: nil, code: code, message: error.message,
             mayBeDone: mayBeDone, isPassing: isPassing)
     }
 
@@ -56,6 +62,7 @@ struct S3Error: Error, Sendable, Equatable {
     }
 
     static let cancelled = "Cancelled"
+    static let untrusted = "Untrusted"
     private static let passing: Set<String> = [
         "RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted",
         "ConditionalRequestConflict",
@@ -103,6 +110,10 @@ extension BlobStoreError {
                     + "endpoint in CUSTODE_BUCKET\(error.message.isEmpty ? "" : ": \(error.message)")")
         case "AccessDenied", "AllAccessDisabled":
             self = .unavailable("the key may not do this to the bucket; allow it in the bucket's policy")
+        case S3Error.untrusted:
+            self = .unavailable(
+                "the certificate of the bucket's service at \(bucket.endpoint) is not trusted: \(error.message); name a "
+                    + "file with its issuer's certificate in SSL_CERT_FILE, or correct the endpoint in CUSTODE_BUCKET")
         case "NoReply": self = .unavailable("the bucket's service does not answer: \(error.message)")
         default:
             let status = error.status.map { " (\($0))" } ?? ""

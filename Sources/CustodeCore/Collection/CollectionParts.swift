@@ -44,6 +44,11 @@ public struct CollectionParts: Sendable {
         return { clock.now() < end }
     }
 
+    /// A claim asked for at a moment.
+    func claim(since asked: Timestamp, for length: Duration) -> Claim {
+        Claim(since: asked, for: length, clock: clock, pause: pause)
+    }
+
     func timing(_ run: CollectionRun) -> OutboxTiming { OutboxTiming(asOf: run.asOf, delay: policy.outboxDelay) }
 }
 

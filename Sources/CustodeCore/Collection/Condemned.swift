@@ -68,6 +68,16 @@ public struct Ending: Sendable, Equatable {
     }
 }
 
+/// Whether an object in quarantine may go back to its place.
+public enum RestoreVerdict: String, Sendable {
+    /// It is claimed for that.
+    case claimed = "dead"
+    /// Somebody else is at it, or at another writing of it.
+    case busy
+    /// An upload may be about to write there.
+    case intent
+}
+
 /// How an object's way back from quarantine ended.
 public struct RestoreEnding: Sendable, Equatable {
     /// Where it lay.

@@ -42,7 +42,7 @@ public struct DrainOutbox: Sendable {
             try Task.checkCancellation()
             try await leadership?.renew()
             let events = try await parts.catalog.claimEvents(
-                parts.timing(run), run: run.id, limit: Quarantine.batch)
+                parts.timing(run), run: run.id, limit: Quarantine.batch, for: quarantine.claimLength)
             guard !events.isEmpty else { return }
             try await deal(with: events, quarantine, &report)
             parts.progress(CollectionProgress(.quarantining, done: report.quarantined))

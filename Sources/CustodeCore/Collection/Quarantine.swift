@@ -6,12 +6,13 @@
 struct Quarantine {
     /// How many objects go at a time; each costs the database two locks.
     static let batch = 500
-    /// How long a claim holds without a leadership.
-    static let claim = Duration.seconds(60)
 
     let parts: CollectionParts
     let run: CollectionRun
     let fence: Fence?
+
+    /// How long a claim holds without a sign of life; without a leadership as long as one would.
+    var claimLength: Duration { fence?.lease ?? parts.policy.leaderLease }
 
     /// What became of one object.
     enum Disposition: Equatable {
@@ -30,9 +31,9 @@ struct Quarantine {
     func callAsFunction(_ batch: [Condemned]) async throws(CatalogError) -> [Disposition] {
         guard !batch.isEmpty else { return [] }
         let asked = parts.clock.now()
-        let judgements = try await parts.catalog.condemn(batch, run: run.id, fence: fence)
-        let holds = parts.holding(since: asked, for: fence?.lease ?? Self.claim)
-        guard holds() else { throw .superseded }
+        let judgements = try await parts.catalog.condemn(batch, run: run.id, fence: fence, for: claimLength)
+        let claim = parts.claim(since: asked, for: claimLength)
+        guard claim.holds else { throw .superseded }
         var moves: [BlobMove] = []
         var places: [Int] = []
         for (index, (condemned, judgement)) in zip(batch, judgements).enumerated() where judgement.verdict == .dead {
@@ -41,7 +42,7 @@ struct Quarantine {
             moves.append(move)
             places.append(index)
         }
-        let outcomes = await parts.store.move(moves, while: holds)
+        let outcomes = await keeping(claim, on: places.map { batch[$0].place }, during: moves)
         var dispositions = judgements.map { $0.verdict == .busy ? Disposition.busy : .alive }
         var endings: [Ending] = []
         for (place, outcome) in zip(places, outcomes) {
@@ -53,6 +54,19 @@ struct Quarantine {
         return dispositions
     }
 
+    /// Moves objects, however long the store takes for it, as long as they are ours to move.
+    private func keeping(
+        _ claim: Claim, on places: [TrashPlace], during moves: [BlobMove]
+    ) async -> [BlobMove.Outcome] {
+        guard !moves.isEmpty else { return [] }
+        let (parts, run, fence, length) = (parts, run.id, fence, claimLength)
+        return await claim.keeping { () throws(CatalogError) in
+            try await parts.catalog.renewClaims(places, run: run, fence: fence, for: length)
+        } during: {
+            await parts.store.move(moves) { claim.holds }
+        }
+    }
+
     private static func ending(
         _ outcome: BlobMove.Outcome, _ condemned: Condemned, _ store: any CollectableStore
     ) async -> (Disposition, Ending.Outcome?) {
@@ -62,7 +76,8 @@ struct Quarantine {
         case .changed:
             return (.failed("it is no longer what was listed, or its place in quarantine is taken"), .released)
         case .failed(.cancelled):
-            // Not begun, since the claim ran out; if the leadership did as well, the next step finds out.
+            // Not removed from its place, since the claim was lost; if the leadership was as well, the next step finds
+            // out.
             return (.busy, .released)
         case .failed(let error):
             // Where it is decides whether the claim may go; if that cannot be told, the claim tells of it later.

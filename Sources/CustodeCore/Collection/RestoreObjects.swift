@@ -74,10 +74,16 @@ public struct RestoreObjects: Sendable {
     private func restore(_ places: [TrashPlace], _ run: CollectionRun, _ report: inout Report) async throws {
         guard !places.isEmpty else { return }
         try Task.checkCancellation()
-        let holds = parts.holding(since: parts.clock.now(), for: Quarantine.claim)
-        let claims = try await parts.catalog.beginRestore(places, run: run.id)
-        let claimed = zip(places, claims).filter(\.1).map(\.0)
-        report.skipped += Int64(places.count - claimed.count)
+        let length = parts.policy.leaderLease
+        let claim = parts.claim(since: parts.clock.now(), for: length)
+        let verdicts = try await parts.catalog.beginRestore(places, run: run.id, for: length)
+        let claimed = zip(places, verdicts).filter { $0.1 == .claimed }.map(\.0)
+        report.skipped += Int64(verdicts.count { $0 == .busy })
+        for (place, verdict) in zip(places, verdicts) where verdict == .intent {
+            report.failed += 1
+            report.detail =
+                report.detail ?? "\(place.key): an upload of this name is under way; restore it when that has ended"
+        }
         let facts = try await parts.store.facts(of: claimed.map(\.text))
         var moves: [BlobMove] = []
         var moving: [TrashPlace] = []
@@ -93,7 +99,13 @@ public struct RestoreObjects: Sendable {
             moves.append(move)
             moving.append(place)
         }
-        for (index, outcome) in (await parts.store.move(moves, while: holds)).enumerated() {
+        let (parts, wanted) = (parts, moves)
+        let outcomes = await claim.keeping { () throws(CatalogError) in
+            try await parts.catalog.renewClaims(claimed, run: run.id, fence: nil, for: length)
+        } during: {
+            await parts.store.move(wanted) { claim.holds }
+        }
+        for (index, outcome) in outcomes.enumerated() {
             let isBack = outcome == .moved
             endings.append(RestoreEnding(place: moving[index], isBack: isBack))
             if isBack {

@@ -64,7 +64,7 @@ public struct Policy: Sendable, Equatable {
         public var trashTTL: Duration
         /// How long an upload is believed alive without a sign of life.
         public var intentLease: Duration
-        /// How long a collection run leads without a sign of life.
+        /// How long a collection run leads, and a claim on objects holds, without a sign of life.
         public var leaderLease: Duration
         /// Regular expressions of references from before, which no run takes for a mistake.
         public var legacyReferences: [String]

@@ -175,7 +175,7 @@ public enum CatalogError: Error, Sendable, Equatable {
     case unavailable(String)
     /// The caller gave up.
     case cancelled
-    /// The caller led a collection run, and no longer does.
+    /// The caller led a collection run or had claimed objects, and no longer does or has.
     case superseded
     /// The database refused in a way that nobody foresaw; the text is for operators.
     case failed(String)

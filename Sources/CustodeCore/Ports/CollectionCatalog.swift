@@ -22,9 +22,11 @@ public protocol CollectionCatalog: Sendable {
     /// How much waits in the outbox.
     func outbox(_ timing: OutboxTiming) async throws(CatalogError) -> OutboxState
 
-    /// Takes events that are due, for a while; nobody else gets them meanwhile.
+    /// Takes events that are due; nobody else gets them meanwhile.
+    ///
+    /// - Parameter claim: How long without a sign of life for their objects.
     func claimEvents(
-        _ timing: OutboxTiming, run: String, limit: Int
+        _ timing: OutboxTiming, run: String, limit: Int, for claim: Duration
     ) async throws(CatalogError) -> [OutboxEvent]
 
     /// Drops events that have been dealt with.
@@ -41,10 +43,20 @@ public protocol CollectionCatalog: Sendable {
 
     /// Takes the last look at objects under their jobs' locks, and claims the dead with an audit row each.
     ///
+    /// - Parameter claim: How long a claim lasts without a sign of life.
     /// - Throws: ``CatalogError/superseded`` if the fence does not hold any more.
     func condemn(
-        _ objects: [Condemned], run: String, fence: Fence?
+        _ objects: [Condemned], run: String, fence: Fence?, for claim: Duration
     ) async throws(CatalogError) -> [Judgement]
+
+    /// Gives a sign of life for objects that a run has claimed, by their places in the trash: the claims, those on the
+    /// events that told of them, and the leadership last so long from now.
+    ///
+    /// - Throws: ``CatalogError/superseded`` if one of the claims has lapsed or is another's, or the fence does not hold
+    ///   any more; then nothing is renewed.
+    func renewClaims(
+        _ places: [TrashPlace], run: String, fence: Fence?, for claim: Duration
+    ) async throws(CatalogError)
 
     /// Records what became of claimed objects.
     func settle(_ endings: [Ending], at moment: Timestamp) async throws(CatalogError)
@@ -69,8 +81,13 @@ public protocol CollectionCatalog: Sendable {
     /// The newest place in the trash of an object, if the catalog knows one.
     func newestTrash(of key: String) async throws(CatalogError) -> TrashPlace?
 
-    /// Claims quarantined objects for their way back, with an audit row each; true for those that nobody else has.
-    func beginRestore(_ places: [TrashPlace], run: String) async throws(CatalogError) -> [Bool]
+    /// Claims quarantined objects for their way back, with an audit row each; no upload that begins later chooses the key
+    /// of one.
+    ///
+    /// - Parameter claim: How long a claim lasts without a sign of life.
+    func beginRestore(
+        _ places: [TrashPlace], run: String, for claim: Duration
+    ) async throws(CatalogError) -> [RestoreVerdict]
 
     /// Ends their way back: those that are back are remembered again, and start anew.
     func endRestore(_ endings: [RestoreEnding]) async throws(CatalogError)

@@ -11,6 +11,8 @@ struct CollectionStatements: Sendable {
         select verdict, job_exists from custode.condemn($1, $2, $3::interval, $4::interval, $5::text[], $6::text[],
             $7::text[], $8::text[], $9::text[], $10::text[]::bigint[], $11::text[]) order by place
         """)
+    let renewClaims = PostgresStatement(
+        name: "renew_claims", "select custode.renew_claims($1, $2, $3::interval, $4::interval, $5::text[])")
     let settle = PostgresStatement(
         name: "settle", "select custode.settle(to_timestamp($1::bigint / 1e6), $2::text[], $3::text[])")
     let interrupted = PostgresStatement(

@@ -20,7 +20,7 @@ enum OutboxStatements {
     static let claim = PostgresStatement(
         name: "claim_events",
         """
-        update custode.outbox set claimed_by = $3, claimed_until = clock_timestamp() + interval '60 s'
+        update custode.outbox set claimed_by = $3, claimed_until = clock_timestamp() + $5::interval
         where id in (select id from custode.outbox where \(isDue) and claimed_by is distinct from $3
             order by review_after limit $4 for update skip locked)
         returning id, key, reason

@@ -14,12 +14,12 @@ extension PostgresCollection {
         }
     }
 
-    /// Takes events that are due, for a while.
+    /// Takes events that are due.
     public func claimEvents(
-        _ timing: OutboxTiming, run: String, limit: Int
+        _ timing: OutboxTiming, run: String, limit: Int, for claim: Duration
     ) async throws(CatalogError) -> [OutboxEvent] {
         let rows = try await query(
-            OutboxStatements.claim, Self.parameters(timing) + [.text(run), .int(Int64(limit))])
+            OutboxStatements.claim, Self.parameters(timing) + [.text(run), .int(Int64(limit)), .text(claim.interval)])
         return try Self.decoding { () throws(PostgresError) in
             var events: [OutboxEvent] = []
             for row in rows {

@@ -40,14 +40,18 @@ extension PostgresCollection {
     }
 
     /// Claims quarantined objects for their way back.
-    public func beginRestore(_ places: [TrashPlace], run: String) async throws(CatalogError) -> [Bool] {
+    public func beginRestore(
+        _ places: [TrashPlace], run: String, for claim: Duration
+    ) async throws(CatalogError) -> [RestoreVerdict] {
         let rows = try await query(
             OutboxStatements.beginRestore,
             [
-                .text(run), .text(Duration.seconds(60).interval), .textArray(places.map(\.key.text)),
+                .text(run), .text(claim.interval), .textArray(places.map(\.key.text)),
                 .textArray(places.map(\.key.job.text)), Self.texts(places),
             ])
-        return try Self.answers(rows, places.count) { row throws(PostgresError) in try row.text(0) == "dead" }
+        return try Self.answers(rows, places.count) { row throws(PostgresError) in
+            RestoreVerdict(rawValue: try row.text(0)) ?? .busy
+        }
     }
 
     /// Ends their way back.

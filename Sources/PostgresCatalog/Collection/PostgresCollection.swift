@@ -63,13 +63,13 @@ public final class PostgresCollection: CollectionCatalog {
 
     /// Takes the last look at objects under their jobs' locks.
     public func condemn(
-        _ objects: [Condemned], run: String, fence: Fence?
+        _ objects: [Condemned], run: String, fence: Fence?, for claim: Duration
     ) async throws(CatalogError) -> [Judgement] {
         let rows = try await query(
             statements.condemn,
             [
                 .text(run), fence.map { .int($0.epoch) } ?? .null, .optionalText(fence?.lease.interval),
-                .text((fence?.lease ?? .seconds(60)).interval), .textArray(objects.map(\.reason)),
+                .text(claim.interval), .textArray(objects.map(\.reason)),
                 .textArray(objects.map(\.key.text)), .textArray(objects.map(\.key.job.text)),
                 .textArray(objects.map { tables.canonical($0.key.job.text) ?? "" }),
                 .textArray(objects.map(\.facts.etag)), .textArray(objects.map { String($0.facts.size) }),
@@ -78,6 +78,18 @@ public final class PostgresCollection: CollectionCatalog {
         return try Self.answers(rows, objects.count) { row throws(PostgresError) in
             Judgement(Judgement.Verdict(rawValue: try row.text(0)) ?? .busy, jobExists: try row.bool(1))
         }
+    }
+
+    /// Gives a sign of life for objects that a run has claimed.
+    public func renewClaims(
+        _ places: [TrashPlace], run: String, fence: Fence?, for claim: Duration
+    ) async throws(CatalogError) {
+        _ = try await query(
+            statements.renewClaims,
+            [
+                .text(run), fence.map { .int($0.epoch) } ?? .null, .optionalText(fence?.lease.interval),
+                .text(claim.interval), .textArray(places.map(\.text)),
+            ])
     }
 
     /// Records what became of claimed objects.

@@ -53,6 +53,7 @@ public struct SchemaInstaller: Sendable {
             // They depend on the types of the SaaS's columns, and are replaced rather than versioned.
             try await connection.execute(script: SchemaSteps.functions(tables))
             try await connection.execute(script: SchemaSteps.condemning(tables))
+            try await connection.execute(script: SchemaSteps.restoring)
             try await connection.execute(script: SchemaSteps.triggerFunctions)
             try await connection.execute(script: SchemaSteps.uploadFunctions)
             let hasTriggers = try await makeTriggers(tables, connection)

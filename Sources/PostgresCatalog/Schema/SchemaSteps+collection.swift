@@ -92,6 +92,9 @@ extension SchemaSteps {
             for each statement execute function custode.refuse_change();
         """
 
+    /// Who has claimed what: the name of the run that may renew the claim.
+    static let claims = "alter table custode.gc_items add column claimed_by text"
+
     /// The functions of the triggers; they run as whoever installed them, and see nothing but what they are given.
     static let triggerFunctions = """
         create or replace function custode.jobs_deleted() returns trigger

@@ -1,5 +1,5 @@
 extension SchemaSteps {
-    /// The functions by which collection takes objects out of their places and puts them back.
+    /// The functions by which collection takes objects out of their places.
     ///
     /// They stop with an error where row-level security would hide rows: what cannot be seen is not gone.
     static func condemning(_ tables: SaaSTables) -> String {
@@ -58,13 +58,14 @@ extension SchemaSteps {
                 left join \(tables.jobs) j on j.id = nullif(w.job_id, '')::\(tables.jobID.rawValue)
             ), claimed as (
                 insert into custode.gc_items as c
-                    (key, job_id, state, etag, size, run_id, reason, trash_key, claimed_until)
-                select d.key, d.job, 'quarantining', d.etag, d.size, p_run, d.reason, d.trash,
+                    (key, job_id, state, etag, size, run_id, reason, trash_key, claimed_by, claimed_until)
+                select d.key, d.job, 'quarantining', d.etag, d.size, p_run, d.reason, d.trash, p_run,
                     clock_timestamp() + p_claim
                 from judged d where d.verdict = 'dead'
                 on conflict (key) where state = 'quarantining' do update
                 set etag = excluded.etag, size = excluded.size, run_id = excluded.run_id, reason = excluded.reason,
-                    trash_key = excluded.trash_key, claimed_until = excluded.claimed_until
+                    trash_key = excluded.trash_key, claimed_by = excluded.claimed_by,
+                    claimed_until = excluded.claimed_until
             ), audited as (
                 insert into custode.gc_audit (run_id, epoch, action, key, job_id, reason, etag, size, trash_key)
                 select p_run, p_epoch, 'quarantine', d.key, d.job, d.reason, d.etag, d.size, d.trash
@@ -74,6 +75,25 @@ extension SchemaSteps {
                 where i.key = d.key and d.verdict = 'dead' and i.state = 'open'
             )
             select d.place, d.verdict, d.job_exists from judged d;
+        end $$;
+
+        -- A sign of life for claimed objects: all the claims last so long from now, or, if one of them was lost, none. The
+        -- events that told of them stay claimed as well, so that no other worker comes upon what it cannot have.
+        create or replace function custode.renew_claims(
+            p_run text, p_epoch bigint, p_lease interval, p_claim interval, p_trash text[]) returns void
+        language plpgsql as $$
+        declare v_held bigint;
+        begin
+            perform custode.fence(p_epoch, p_lease);
+            update custode.gc_items g set claimed_until = clock_timestamp() + p_claim
+                where g.trash_key = any (p_trash) and g.state in ('quarantining', 'restoring')
+                    and g.claimed_by = p_run and g.claimed_until > clock_timestamp();
+            get diagnostics v_held = row_count;
+            if v_held < cardinality(p_trash) then
+                raise exception 'this run has lost its claims' using errcode = 'CU001';
+            end if;
+            update custode.outbox b set claimed_until = greatest(b.claimed_until, clock_timestamp() + p_claim)
+                where b.claimed_by = p_run and b.claimed_until > clock_timestamp();
         end $$;
 
         -- What became of claimed objects: quarantined, absent, released (still in their places), or unknown. A claim that
@@ -122,55 +142,15 @@ extension SchemaSteps {
                 left join custode.gc_items g on g.trash_key = w.trash and g.state = 'restoring'
                     and g.claimed_until > clock_timestamp()
             ), claimed as (
-                update custode.gc_items c set state = 'purging', claimed_until = clock_timestamp() + p_claim
-                from judged d where c.trash_key = d.trash and d.verdict = 'dead' and c.state <> 'restoring'
+                update custode.gc_items c set state = 'purging', claimed_by = p_run,
+                    claimed_until = clock_timestamp() + p_claim
+                from judged d where c.trash_key = d.trash and d.verdict = 'dead'
+                    and (c.state <> 'restoring' or c.claimed_until < clock_timestamp())
             ), audited as (
                 insert into custode.gc_audit (run_id, epoch, action, key, job_id, trash_key)
                 select p_run, p_epoch, 'purge', d.key, d.job, d.trash from judged d where d.verdict = 'dead'
             )
             select d.place, d.verdict from judged d;
-        end $$;
-
-        -- Claims quarantined objects for their way back.
-        create or replace function custode.begin_restore(
-            p_run text, p_claim interval, p_keys text[], p_jobs text[], p_trash text[])
-            returns table (place bigint, verdict text)
-        language plpgsql as $$
-        #variable_conflict use_column
-        begin
-            return query
-            with wanted as (
-                select w.* from unnest(p_keys, p_jobs, p_trash) with ordinality as w (key, job, trash, place)
-            ), claimed as (
-                update custode.gc_items c set state = 'restoring', claimed_until = clock_timestamp() + p_claim
-                from wanted w where c.trash_key = w.trash
-                    and (c.state = 'quarantined' or c.claimed_until < clock_timestamp())
-                returning c.trash_key
-            ), judged as (
-                select w.*, case when c.trash_key is null and g.id is not null then 'busy' else 'dead' end as verdict
-                from wanted w left join claimed c on c.trash_key = w.trash
-                left join custode.gc_items g on g.trash_key = w.trash
-            ), audited as (
-                insert into custode.gc_audit (run_id, action, key, job_id, trash_key)
-                select p_run, 'restore', d.key, d.job, d.trash from judged d where d.verdict = 'dead'
-            )
-            select d.place, d.verdict from judged d;
-        end $$;
-
-        -- Ends a restoration: what is back is remembered as it was, and starts anew.
-        create or replace function custode.end_restore(p_keys text[], p_trash text[], p_back boolean[]) returns void
-        language plpgsql as $$
-        begin
-            insert into custode.objects
-            select (jsonb_populate_record(null::custode.objects, g.record)).*
-            from unnest(p_trash, p_back) w (trash, back) join custode.gc_items g on g.trash_key = w.trash
-            where w.back and g.record is not null
-            on conflict do nothing;
-            delete from custode.gc_items g using unnest(p_keys, p_trash, p_back) w (key, trash, back)
-            where w.back and (g.trash_key = w.trash or g.key = w.key and g.state = 'seen');
-            update custode.gc_items g set state = 'quarantined', claimed_until = null
-            from unnest(p_trash, p_back) w (trash, back)
-            where not w.back and g.trash_key = w.trash and g.state = 'restoring';
         end $$;
         """
     }

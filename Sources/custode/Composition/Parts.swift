@@ -55,7 +55,7 @@ struct Parts {
             return Bucket(store: try DirectoryStore(path: path, threads: threads), fetcher: nil)
         case .s3(let location):
             makeStateDirectory()
-            let fetcher = try Fetcher()
+            let fetcher = try Fetcher(certificates: Self.certificates)
             let configuration = S3Configuration(
                 bucket: location.bucket, endpoint: location.endpoint, region: location.region, style: location.style,
                 accessKey: location.accessKey, secretKey: location.secretKey,
@@ -63,6 +63,11 @@ struct Parts {
             let store = try S3Store(configuration, fetcher: fetcher, threads: threads, clock: clock, random: random)
             return Bucket(store: store, fetcher: fetcher)
         }
+    }
+
+    /// OpenSSL's own variable for a file of trusted certificates, which libcurl leaves to its callers to honour.
+    private static var certificates: String? {
+        ProcessInfo.processInfo.environment["SSL_CERT_FILE"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
     func makeStateDirectory() {

@@ -14,11 +14,16 @@ struct CollectionBench {
         policy.brakes.livePercent = 0
     }
 
-    func parts(_ seed: UInt64 = 1) -> CollectionParts {
+    func parts(
+        _ seed: UInt64 = 1,
+        pause: @escaping @Sendable (Duration) async throws -> Void = {
+            _ in try await ContinuousClock().sleep(for: .seconds(3_600))
+        }
+    ) -> CollectionParts {
         CollectionParts(
             catalog: model, store: model, marker: model, clock: model, random: SeededRandom(seed: seed), policy: policy,
             environment: Model.identity.environment,
-            pause: { _ in try await ContinuousClock().sleep(for: .seconds(3_600)) })
+            pause: pause)
     }
 
     func sweep(_ seed: UInt64 = 1, _ change: (inout SweepBucket.Options) -> Void = { _ in }) async -> CollectionReport {

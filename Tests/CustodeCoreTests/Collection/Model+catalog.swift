@@ -30,18 +30,20 @@ extension Model: CollectionCatalog {
         try await step("finish") { _ in }
     }
 
-    func condemn(_ objects: [Condemned], run: String, fence: Fence?) async throws(CatalogError) -> [Judgement] {
+    func condemn(
+        _ objects: [Condemned], run: String, fence: Fence?, for claim: Duration
+    ) async throws(CatalogError) -> [Judgement] {
         let judged = try await step("condemn") { state -> [Judgement]? in
             guard state.holdsFence(fence) else { return nil }
             if let fence { state.leader.leaseUntil = state.now + fence.lease }
-            return objects.map { Self.judge($0, run, fence, &state) }
+            return objects.map { Self.judge($0, run, claim, &state) }
         }
         guard let judged else { throw .superseded }
         return judged
     }
 
     private static func judge(
-        _ object: Condemned, _ run: String, _ fence: Fence?, _ state: inout ModelState
+        _ object: Condemned, _ run: String, _ length: Duration, _ state: inout ModelState
     ) -> Judgement {
         let now = state.now
         let jobExists = state.jobs[object.key.job.text] != nil
@@ -54,13 +56,31 @@ extension Model: CollectionCatalog {
         if let claim { state.items[claim.key] = nil }
         state.items[state.nextID()] = ModelState.Item(
             key: object.key, state: .quarantining, etag: object.facts.etag, size: object.facts.size, run: run,
-            place: object.place, claimedUntil: now + (fence?.lease ?? .seconds(60)))
+            place: object.place, claimedBy: run, claimedUntil: now + length)
         state.audit.append(("quarantine", object.key.text))
         for (id, intent) in state.intents where intent.key == object.key {
             state.intents[id]?.isOpen = false
             state.intents[id]?.isQueued = true
         }
         return Judgement(.dead, jobExists: jobExists)
+    }
+
+    func renewClaims(
+        _ places: [TrashPlace], run: String, fence: Fence?, for claim: Duration
+    ) async throws(CatalogError) {
+        let holds = try await step("renewClaims") { state -> Bool in
+            guard state.holdsFence(fence) else { return false }
+            let now = state.now
+            let held = state.items.filter { _, item in
+                item.place.map(places.contains) == true && item.claimedBy == run
+                    && [.quarantining, .restoring].contains(item.state) && item.claimedUntil.map { $0 > now } == true
+            }
+            guard held.count == places.count else { return false }
+            if let fence { state.leader.leaseUntil = now + fence.lease }
+            for id in held.keys { state.items[id]?.claimedUntil = now + claim }
+            return true
+        }
+        if !holds { throw .superseded }
     }
 
     func settle(_ endings: [Ending], at moment: Timestamp) async throws(CatalogError) {

@@ -26,13 +26,13 @@ extension Model {
     }
 
     func claimEvents(
-        _ timing: OutboxTiming, run: String, limit: Int
+        _ timing: OutboxTiming, run: String, limit: Int, for claim: Duration
     ) async throws(CatalogError) -> [OutboxEvent] {
         try await step("claim") { state in
             let due = state.events.filter { Self.isDue($0.value, timing, state.now) }.keys.sorted().prefix(3)
             return due.compactMap { id in
                 state.events[id]?.claimedBy = run
-                state.events[id]?.claimedUntil = state.now + .seconds(60)
+                state.events[id]?.claimedUntil = state.now + claim
                 return state.events[id].map { OutboxEvent(id: id, key: $0.key, reason: "model") }
             }
         }
@@ -121,19 +121,38 @@ extension Model {
         }
     }
 
-    func beginRestore(_ places: [TrashPlace], run: String) async throws(CatalogError) -> [Bool] {
+    func beginRestore(
+        _ places: [TrashPlace], run: String, for claim: Duration
+    ) async throws(CatalogError) -> [RestoreVerdict] {
         try await step("beginRestore") { state in
-            places.map { place in
-                guard let (id, item) = state.item(where: { $0.place == place }) else { return true }
-                guard item.state == .quarantined || (item.claimedUntil.map { $0 < state.now } ?? false) else {
-                    return false
-                }
-                state.items[id]?.state = .restoring
-                state.items[id]?.claimedUntil = state.now + .seconds(60)
-                state.audit.append(("restore", place.key.text))
-                return true
-            }
+            places.map { Self.judgeRestore($0, run, claim, &state) }
         }
+    }
+
+    private static func judgeRestore(
+        _ place: TrashPlace, _ run: String, _ length: Duration, _ state: inout ModelState
+    ) -> RestoreVerdict {
+        let (now, key) = (state.now, place.key)
+        if state.intents.values.contains(where: { $0.key == key && $0.isOpen && $0.leaseUntil > now }) {
+            return .intent
+        }
+        let isBusy = state.items.values.contains { item in
+            item.key == key && [.quarantining, .restoring, .purging].contains(item.state)
+                && (item.place == place || item.state != .purging) && item.claimedUntil.map { $0 > now } == true
+        }
+        if isBusy { return .busy }
+        let id = state.item { $0.place == place }?.key ?? state.nextID()
+        var item =
+            state.items[id]
+            ?? ModelState.Item(key: key, state: .restoring, etag: "", size: 0, run: run, place: place)
+        (item.state, item.claimedBy, item.claimedUntil) = (.restoring, run, now + length)
+        state.items[id] = item
+        state.audit.append(("restore", key.text))
+        for (id, intent) in state.intents where intent.key == key && intent.isOpen {
+            state.intents[id]?.isOpen = false
+            state.intents[id]?.isQueued = true
+        }
+        return .claimed
     }
 
     func endRestore(_ endings: [RestoreEnding]) async throws(CatalogError) {
@@ -144,6 +163,8 @@ extension Model {
                     if let record = item.record { state.objects[item.key.text] = record }
                     state.items[id] = nil
                     state.items = state.items.filter { $0.value.key != item.key || $0.value.state != .seen }
+                } else if item.state == .restoring, item.quarantinedAt == nil {
+                    state.items[id] = nil
                 } else if item.state == .restoring {
                     state.items[id]?.state = .quarantined
                     state.items[id]?.claimedUntil = nil

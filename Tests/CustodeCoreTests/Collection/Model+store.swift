@@ -24,6 +24,10 @@ extension Model: CollectableStore {
         for move in moves {
             do throws(BlobStoreError) {
                 guard mayGoOn() else { throw .cancelled }
+                if let moving = with(\.moving) {
+                    await moving()
+                    guard mayGoOn() else { throw .cancelled }
+                }
                 outcomes.append(try await storeStep("move") { Self.move(move, &$0) })
             } catch {
                 outcomes.append(.failed(error))

@@ -37,6 +37,7 @@ struct ModelState {
         var run: String
         var firstSeen: Timestamp?
         var place: TrashPlace?
+        var claimedBy: String?
         var claimedUntil: Timestamp?
         var quarantinedAt: Timestamp?
         var record: Int?
@@ -69,6 +70,8 @@ struct ModelState {
     var acknowledged: [String: Int] = [:]
     /// Contents that left the quarantine for good.
     var purged: Set<Int> = []
+    /// What happens while an object is moved, before it is.
+    var moving: (@Sendable () async -> Void)?
     /// How often the bucket was changed by collection.
     var mutations = 0
 
