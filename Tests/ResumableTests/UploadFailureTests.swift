@@ -23,8 +23,8 @@ struct UploadFailureTests {
         let upload = try await world.begin(bytes.count, of: job)
         for _ in 0..<3 {
             let offset = try #require(try await upload.offset())
+            // The next but one: those before and behind it succeed.
             let next = try await world.database.value("select next_number from custode.uploads")
-            // Those before and behind it succeed.
             let middle = (next.flatMap { Int($0) } ?? 1) + 1
             proxy.answer(matching: "partNumber=\(middle)&", with: Self.failure)
             let reply = try? await upload.patch(Array(bytes[offset...]), at: offset)
@@ -33,8 +33,13 @@ struct UploadFailureTests {
             #expect(try await upload.offset() == offset + 8 << 20, "the part before it counts")
         }
         let offset = try #require(try await upload.offset())
-        #expect(try await upload.patch(Array(bytes[offset...]), at: offset).status == 204)
+        let last = try await upload.patch(Array(bytes[offset...]), at: offset)
+        #expect(last.status == 204, "\(last.summary) \(world.service.log.suffix(1500))")
         try await world.expect(of: job, is: bytes)
+        // What had to be put together on the way is gone too.
+        let left = try await world.objects.keys()
+        #expect(left.filter { $0.contains(job.id) }.count == 1, "\(left)")
+        #expect(try await world.kept(of: upload, job).isEmpty)
     }
 
     @Test("B: what was acknowledged stays, when what comes behind it cannot be stored")
@@ -162,5 +167,28 @@ struct UploadFailureTests {
         #expect(try await upload.patch(Array(bytes[offset...]), at: offset).status == 204)
         try await world.expect(of: job, is: bytes)
         #expect(try await world.kept(of: upload, job).isEmpty)
+    }
+}
+
+extension UploadFailureTests {
+    @Test("A: the same in a partial upload, which is joined with another")
+    func middlePartOfPartial() async throws {
+        let (world, proxy) = try await Self.behindProxy()
+        let job = try await world.newJob()
+        let bytes = sound(45_000_000)
+        let part = try world.upload(
+            try await world.create(["Upload-Concat": "partial", "Upload-Length": String(bytes.count)]))
+        proxy.answer(matching: "partNumber=2&", with: Self.failure)
+        #expect(try await part.patch(bytes, at: 0).status == 503)
+        try proxy.clear()
+        let offset = try #require(try await part.offset())
+        #expect(offset == 8 << 20)
+        #expect(try await part.patch(Array(bytes[offset...]), at: offset).status == 204)
+        let tail = try await world.partial(Sample.noise(1_000))
+        let list = [part, tail].map(\.target).joined(separator: " ")
+        let reply = try await world.create(
+            ["Upload-Concat": "final;\(list)"] + metadata(["job": job.id, "object": "input"]))
+        #expect(reply.status == 201, "\(reply.summary)")
+        try await world.expect(of: job, is: bytes + Sample.noise(1_000))
     }
 }

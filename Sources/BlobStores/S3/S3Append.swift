@@ -13,6 +13,9 @@ final class S3Append: BlobAppend {
     private static let mayWait = 128 * 1_024
     /// How many pieces may wait before they are put together.
     private static let mostPieces = 12
+    /// The number of a last part that is not full: the highest of all. Only the last may be short, so that one
+    /// which nobody recorded must be overwritten by the next, and be behind all others.
+    private static let shortPart = 10_000
 
     private struct State {
         var staged: StagedBlob
@@ -52,7 +55,7 @@ final class S3Append: BlobAppend {
     func write(_ bytes: ByteBuffer) async throws(BlobStoreError) {
         drain.push(bytes)
         try await drain.room()
-        while let part = spool.takeComplete() { try await send(part) }
+        while let part = spool.takeComplete() { try await send(part, as: part.number) }
     }
 
     func seal(isWhole: Bool) async throws(BlobStoreError) -> StagedBlob {
@@ -61,10 +64,10 @@ final class S3Append: BlobAppend {
             try self.drain.finish()
             return self.spool.cut()
         }
-        while let part = spool.takeComplete() { try await send(part) }
+        while let part = spool.takeComplete() { try await send(part, as: part.number) }
         let waiting = state.withLock { $0.tail.count } + (last.part.size > 0 ? 1 : 0)
         if last.isFull || (isWhole && waiting > 0) {
-            try await send(last.part)
+            try await send(last.part, as: last.isFull ? last.part.number : Self.shortPart)
         }
         while try await awaitOldest() {}
         if !last.isFull, !isWhole, last.part.size > 0 {
@@ -111,14 +114,15 @@ final class S3Append: BlobAppend {
     }
 
     /// Sends a part, behind the pieces that it begins with.
-    private func send(_ part: SpooledPart) async throws(BlobStoreError) {
+    private func send(_ part: SpooledPart, as number: Int) async throws(BlobStoreError) {
         let id = try await multipart()
         while state.withLock({ $0.sending.count >= Self.partsAtOnce }) { _ = try await awaitOldest() }
         let (tail, upload) = state.withLock { state in
             defer {
                 state.replaced += state.tail
                 state.tail = []
-                state.staged.nextNumber = part.number + 1
+                // Kept for this request before it came; told as used when it lets go.
+                if number != Self.shortPart { state.staged.nextNumber = number + 1 }
             }
             return (state.tail, state.staged.id)
         }
@@ -132,7 +136,7 @@ final class S3Append: BlobAppend {
         let task = Task {
             try await store.partLimiter { () throws(BlobStoreError) in
                 let whole = tail.isEmpty ? part : try await store.assembled(tail, of: upload, part, spool)
-                let sent = try await store.send(whole, of: id, key)
+                let sent = try await store.send(whole, as: number, of: id, key)
                 spool.recycle(whole)
                 return sent
             }
@@ -165,9 +169,9 @@ final class S3Append: BlobAppend {
 
     private func multipart() async throws(BlobStoreError) -> String {
         let (id, upload) = state.withLock { ($0.staged.token, $0.staged.id) }
-        if let id { return id }
+        if let id = id.flatMap(StagedParts.init)?.id { return id }
         let made = try await store.beginMultipart(key, nonce: store.mark(of: upload))
-        state.withLock { $0.staged.token = made }
+        state.withLock { $0.staged.token = StagedParts(key: key, id: made).token }
         return made
     }
 

@@ -27,7 +27,15 @@ extension S3Store: ResumableStore {
 
     /// Puts the parts together; an object that is this upload's already is no fault.
     public func publish(_ staged: StagedBlob, as key: ObjectKey?) async throws(BlobStoreError) {
-        let name = key?.text ?? Self.whole(staged.id)
+        guard key == nil else { return try await publish(staged, at: key?.text ?? "") }
+        do throws(BlobStoreError) {
+            try await publish(staged, at: Self.whole(staged.id))
+        } catch .keyTaken {
+            try await publish(staged, at: Self.salvaged(staged.id))
+        }
+    }
+
+    private func publish(_ staged: StagedBlob, at name: String) async throws(BlobStoreError) {
         let mark = mark(of: staged.id)
         if let there = try await find(name) {
             guard there.metadata[Self.nonceField] == mark, there.size == staged.size else { throw .keyTaken }
@@ -38,28 +46,35 @@ extension S3Store: ResumableStore {
             empty.finish([])
             return try await put(empty, as: name, nonce: mark)
         }
-        guard let token = staged.token else { throw .unavailable("an upload without parts cannot be published") }
-        let parts = staged.pieces.compactMap { piece in
-            piece.tag.map { S3Part(number: Int(piece.number), etag: $0) }
+        guard let parts = staged.token.flatMap(StagedParts.init) else {
+            throw .unavailable("an upload without parts cannot be published")
         }
-        try await complete(token, parts, as: name, size: staged.size, nonce: mark)
+        if parts.key == name {
+            try await complete(parts, staged)
+        } else {
+            try await S3Salvage(store: self, parts: parts, staged: staged).copy(to: name)
+        }
     }
 
     /// Opens a partial upload that was put together.
     public func read(_ staged: StagedBlob) async throws(BlobStoreError) -> any OpenBlob {
         guard staged.size > 0 else { return EmptyBlob() }
-        return try await open(Self.whole(staged.id), reading: nil)
+        let whole = try await open(Self.whole(staged.id), reading: nil)
+        if whole.size == staged.size { return whole }
+        return try await open(Self.salvaged(staged.id), reading: nil)
     }
 
     /// Removes the pieces, and the parts that are not an object.
     public func discard(
         _ staged: StagedBlob, as key: ObjectKey?, isPublished: Bool
     ) async throws(BlobStoreError) {
-        if !isPublished, let token = staged.token {
-            if let failure = await abort(token, key?.text ?? Self.whole(staged.id)) { throw failure }
+        let parts = staged.token.flatMap(StagedParts.init)
+        if !isPublished, let parts, let failure = await abort(parts.id, parts.key) { throw failure }
+        if isPublished, let parts, let key, parts.key != key.text {
+            try await S3Salvage(store: self, parts: parts, staged: staged).discard()
         }
         var left = staged.pieces.filter { $0.tag == nil }.map { place(of: $0, staged.id) }
-        if !isPublished, key == nil { left.append(Self.whole(staged.id)) }
+        if !isPublished, key == nil { left += [Self.whole(staged.id), Self.salvaged(staged.id)] }
         guard !left.isEmpty else { return }
         for failure in await removeStaged(left) { if let failure { throw failure } }
     }
@@ -77,7 +92,9 @@ extension S3Store: ResumableStore {
         return failures
     }
 
-    private static func whole(_ id: UploadID) -> String { StagedBlob.folder + id.text + "/whole" }
+    static func whole(_ id: UploadID) -> String { StagedBlob.folder + id.text + "/whole" }
+
+    private static func salvaged(_ id: UploadID) -> String { StagedBlob.folder + id.text + "/salvaged" }
 
     /// Where a piece is kept that is no part yet: by its first byte, and the request that stored it.
     func place(of piece: StagedBlob.Piece, _ id: UploadID) -> String {

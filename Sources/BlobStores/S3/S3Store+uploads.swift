@@ -124,9 +124,11 @@ extension S3Store {
         }
     }
 
-    func send(_ part: SpooledPart, of id: String, _ key: String) async throws(BlobStoreError) -> S3Part {
+    func send(
+        _ part: SpooledPart, as number: Int, of id: String, _ key: String
+    ) async throws(BlobStoreError) -> S3Part {
         var request = S3Request("PUT", key)
-        request.query = [("partNumber", String(part.number)), ("uploadId", id)]
+        request.query = [("partNumber", String(number)), ("uploadId", id)]
         request.body = part.body
         request.payloadHash = part.hash
         do throws(S3Error) {
@@ -135,7 +137,7 @@ extension S3Store {
                     status: 200, code: "MalformedReply", message: "a part without a tag", mayBeDone: true,
                     isPassing: false)
             }
-            return S3Part(number: part.number, etag: etag)
+            return S3Part(number: number, etag: etag)
         } catch {
             throw unavailable(error)
         }

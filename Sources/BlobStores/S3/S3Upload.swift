@@ -106,7 +106,7 @@ final class S3Upload: BlobUpload {
             // Not adrift: `sending` holds it, which the next write or the seal awaits, and the discarding cancels and awaits.
             let task = Task {
                 try await store.partLimiter { () throws(BlobStoreError) in
-                    let sent = try await store.send(part, of: id, key)
+                    let sent = try await store.send(part, as: part.number, of: id, key)
                     spool.recycle(part)
                     return sent
                 }

@@ -1,8 +1,10 @@
 /// What is remembered of resumable uploads, for any replica to go on with them.
 public protocol UploadCatalog: Sendable {
     /// Remembers a new upload, if its user may have one more; it is held by a request of its epoch, for a lease.
+    ///
+    /// - Parameter appends: Whether that request is going to append: then numbers of parts are kept for it.
     func create(
-        _ upload: ResumableUpload, _ limits: Policy.Uploads, lease: Duration
+        _ upload: ResumableUpload, _ limits: Policy.Uploads, lease: Duration, appends: Bool
     ) async throws(CatalogError) -> UploadCreation
 
     /// Finds an upload, and whether a request holds it; `nil` if there is none, or no longer.
@@ -11,8 +13,11 @@ public protocol UploadCatalog: Sendable {
     /// Lets one request in, for a lease: whoever was before can record nothing any more.
     ///
     /// One that holds it and is not passed over is asked to let go.
+    ///
+    /// - Parameter appends: Whether it is going to append: then numbers of parts are kept for it, which nobody else takes
+    ///   before it lets go in good order.
     func claim(
-        _ id: UploadID, lease: Duration, _ insistence: UploadInsistence
+        _ id: UploadID, lease: Duration, _ insistence: UploadInsistence, appends: Bool
     ) async throws(CatalogError) -> UploadClaim
 
     /// Records how far an upload has come.

@@ -43,7 +43,7 @@ extension ResumableUploads {
             throw Refusal.forbidden("An upload that is made of others takes no bytes of its own.")
         }
         if case .done = found.state { return try repeated(request, found) }
-        let held = try await hold(id)
+        let held = try await hold(id, appends: true)
         switch held.state {
         case .receiving: return try await append(held, request, body: body, stop: stop, told: told)
         case .completing: return try repeated(request, try await publish(held).upload)

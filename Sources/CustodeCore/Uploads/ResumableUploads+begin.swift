@@ -43,7 +43,7 @@ extension ResumableUploads {
     /// It is held: bytes that come with it go to ``append(_:_:body:stop:)``, else ``rest(_:)`` must follow.
     public func begin(_ caller: Caller, _ declaration: Declaration) async throws -> Beginning {
         if case .partial = declaration.role {
-            return .begun(try await remember(try await partial(caller, declaration)))
+            return .begun(try await remember(try await partial(caller, declaration), declaration))
         }
         var declaration = declaration
         var parts: [ResumableUpload] = []
@@ -60,7 +60,7 @@ extension ResumableUploads {
                 expectation: admission.expectation)
             var upload = new(declaration, creator(caller, admission.found.owner), target, limit: admission.limit)
             if !parts.isEmpty { upload = joining(parts, into: upload) }
-            return .begun(try await remember(upload))
+            return .begun(try await remember(upload, declaration))
         }
     }
 
@@ -125,8 +125,11 @@ extension ResumableUploads {
             length: upload.length, epoch: upload.epoch, expires: upload.expires, staged: upload.staged)
     }
 
-    private func remember(_ upload: ResumableUpload) async throws -> ResumableUpload {
-        switch try await uploads.create(upload, policy.uploads, lease: AppendWatch.lease) {
+    private func remember(
+        _ upload: ResumableUpload, _ declaration: Declaration
+    ) async throws -> ResumableUpload {
+        let appends = declaration.hasBody || !upload.parts.isEmpty || upload.length == 0
+        switch try await uploads.create(upload, policy.uploads, lease: AppendWatch.lease, appends: appends) {
         case .created: return upload
         case .tooManyOpen:
             throw Refusal.tooMany(

@@ -11,7 +11,7 @@ extension ResumableUploads {
         case .receiving where !isHeld && !isWhole(found): return .receiving(found)
         case .receiving, .completing: break
         }
-        return try await advanced(try await hold(id))
+        return try await advanced(try await hold(id, appends: isWhole(found)))
     }
 
     /// Gives an upload up.
@@ -66,7 +66,8 @@ extension ResumableUploads {
         let due = try await uploads.due(limit: limit)
         for id in due {
             try Task.checkCancellation()
-            guard case .held(let upload) = try await uploads.claim(id, lease: AppendWatch.lease, .none) else {
+            guard case .held(let upload) = try await uploads.claim(id, lease: AppendWatch.lease, .none, appends: true)
+            else {
                 continue
             }
             await attend(upload)

@@ -98,7 +98,7 @@ extension ResumableUploads {
     /// Holds an upload, taking it over from whoever does; in well under a second.
     ///
     /// - Throws: ``Refusal/notFound``.
-    func hold(_ id: UploadID) async throws -> ResumableUpload {
+    func hold(_ id: UploadID, appends: Bool = false) async throws -> ResumableUpload {
         for attempt in 0... {
             let insistence: UploadInsistence =
                 switch attempt {
@@ -106,7 +106,7 @@ extension ResumableUploads {
                 case ...Self.patienceWithFinishing: .overAppending
                 default: .overFinishing
                 }
-            switch try await uploads.claim(id, lease: AppendWatch.lease, insistence) {
+            switch try await uploads.claim(id, lease: AppendWatch.lease, insistence, appends: appends) {
             case .held(let upload): return upload
             case .gone: throw Refusal.notFound
             case .busy:

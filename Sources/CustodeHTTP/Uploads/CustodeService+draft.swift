@@ -38,6 +38,7 @@ extension CustodeService {
         request.digest = append.digest ?? (completes ? request.digest : nil)
         request.length = append.length ?? (completes ? append.count : nil)
         declaration.request = request
+        declaration.hasBody = true
         append.length = nil
         switch try await uploads.begin(caller, declaration) {
         case .alreadyThere(let record):

@@ -75,7 +75,7 @@ extension SchemaSteps {
             p_filename text, p_expected text, p_parts text[], p_metadata text, p_concat text, p_limit bigint,
             p_digest text, p_length bigint, p_epoch bigint, p_lease interval, p_rest interval,
             p_nonce text, p_link_epoch bigint, p_link_expires bigint, p_once boolean,
-            p_most_open bigint, p_most_bytes bigint)
+            p_most_open bigint, p_most_bytes bigint, p_appends boolean)
             returns text
         language plpgsql as $$
         declare
@@ -95,10 +95,11 @@ extension SchemaSteps {
             if p_parts = '{}' and v_bytes + coalesce(p_length, 0) > p_most_bytes then return 'bytes'; end if;
             insert into custode.uploads (id, user_id, dialect, job_id, job_type, object, claim, filename, expected,
                 parts, metadata, concat, byte_limit, digest, length, epoch, lease_until, expires_at,
-                link_nonce, link_epoch, link_expires, link_once)
+                link_nonce, link_epoch, link_expires, link_once, next_number)
                 values (p_id, p_user, p_dialect, p_job, p_type, p_object, p_claim, p_filename, p_expected,
                 p_parts, p_metadata, p_concat, p_limit, p_digest, p_length, p_epoch, clock_timestamp() + p_lease,
-                clock_timestamp() + p_rest, p_nonce, p_link_epoch, p_link_expires, p_once);
+                clock_timestamp() + p_rest, p_nonce, p_link_epoch, p_link_expires, p_once,
+                1 + case when p_appends then least(10000, coalesce(p_length, p_limit) / 8388608 + 2) else 0 end);
             return 'created';
         end $$;
 

@@ -6,7 +6,7 @@ extension PostgresCatalog: UploadCatalog {
 
     /// Remembers a new upload, if its user may have one more.
     public func create(
-        _ upload: ResumableUpload, _ limits: Policy.Uploads, lease: Duration
+        _ upload: ResumableUpload, _ limits: Policy.Uploads, lease: Duration, appends: Bool
     ) async throws(CatalogError) -> UploadCreation {
         let (target, link) = (upload.target, upload.creator.link)
         let rows = try await query(
@@ -22,6 +22,7 @@ extension PostgresCatalog: UploadCatalog {
                 .optionalText(link.map { Hex.encode($0.nonce) }), .optionalInt(link.map { Int64($0.epoch) }),
                 .optionalInt(link.map { Int64($0.expires) }), link.map { .bool($0.once) } ?? .null,
                 .int(Int64(limits.maximumOpenPerUser)), .int(limits.maximumBytesPerUserPerDay),
+                .bool(appends),
             ])
         return try Self.decoding { () throws(PostgresError) in
             switch try rows.first?.text(0) {
@@ -46,17 +47,18 @@ extension PostgresCatalog: UploadCatalog {
 
     /// Lets one request in; whoever was before can record nothing any more.
     public func claim(
-        _ id: UploadID, lease: Duration, _ insistence: UploadInsistence
+        _ id: UploadID, lease: Duration, _ insistence: UploadInsistence, appends: Bool
     ) async throws(CatalogError) -> UploadClaim {
         let rows = try await query(
-            Self.statements.claim, [.text(id.text), .text(lease.interval), .int(Int64(insistence.rawValue))])
+            Self.statements.claim,
+            [.text(id.text), .text(lease.interval), .int(Int64(insistence.rawValue)), .bool(appends)])
         if rows.first == nil {
             let known = try await query(Self.statements.contest, [.text(id.text)])
             return try Self.decoding { () throws(PostgresError) in try known.first?.bool(0) == true ? .busy : .gone }
         }
         return try Self.decoding { () throws(PostgresError) in
             guard let row = rows.first else { throw RowDecoding.nothing }
-            return .held(try UploadDecoding.upload(row))
+            return .held(try UploadDecoding.upload(row, reserved: row.int(UploadDecoding.width)))
         }
     }
 

@@ -6,7 +6,8 @@ enum UploadDecoding {
     /// How many columns there are.
     static let width = 37
 
-    static func upload(_ row: PostgresRow) throws(PostgresError) -> ResumableUpload {
+    /// - Parameter reserved: How many part numbers were taken for whoever holds it now.
+    static func upload(_ row: PostgresRow, reserved: Int64 = 0) throws(PostgresError) -> ResumableUpload {
         guard let id = UploadID(try row.text(0)), let user = UserID(try row.text(1)),
             let dialect = UploadDialect(rawValue: try row.text(2))
         else { throw unreadable }
@@ -28,7 +29,7 @@ enum UploadDecoding {
             },
             staged: StagedBlob(
                 id: id, size: try row.int(28), hash: try bytes(row, 29) ?? [], token: try row.optionalText(30),
-                pieces: try pieces(row.optionalText(36) ?? ""), nextNumber: Int(try row.int(31)),
+                pieces: try pieces(row.optionalText(36) ?? ""), nextNumber: Int(try row.int(31) - reserved),
                 epoch: try row.int(19)))
     }
 

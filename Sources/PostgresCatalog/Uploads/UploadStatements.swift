@@ -18,7 +18,7 @@ struct UploadStatements: Sendable {
         name: "begin_resumable",
         """
         select custode.begin_resumable($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text[], $11, $12, $13, $14, $15, $16,
-            $17::interval, $18::interval, $19, $20, $21, $22, $23, $24)
+            $17::interval, $18::interval, $19, $20, $21, $22, $23, $24, $25)
         """)
     let find = PostgresStatement(
         name: "find_resumable",
@@ -26,15 +26,20 @@ struct UploadStatements: Sendable {
         select \(columns), coalesce(u.lease_until > clock_timestamp(), false)
         from custode.uploads u where u.id = $1
         """)
-    // Where the holder before never let go it may be alive, and be sending parts: numbers of its own are left to it.
+    /// How many part numbers a request may need: none of them may ever be another's, who may still be sending its own.
+    static func reserve(_ upload: String) -> String {
+        "least(10000, (coalesce(\(upload)length, \(upload)byte_limit) - \(upload)received) / 8388608 + 2)::integer"
+    }
+
+    // The numbers that it may need are taken before it uses one, and given back when it lets go in good order.
     let claim = PostgresStatement(
         name: "claim_resumable",
         """
         update custode.uploads u set epoch = u.epoch + 1, lease_until = clock_timestamp() + $2::interval,
-            contested = false, next_number = u.next_number + case when u.lease_until is null then 0 else 16 end
+            contested = false, next_number = u.next_number + case when $4 then \(reserve("u.")) else 0 end
         where u.id = $1 and (u.lease_until is null or u.lease_until <= clock_timestamp()
             or $3::bigint >= case when u.state = 'completing' then 2 else 1 end)
-        returning \(columns)
+        returning \(columns), case when $4 then \(reserve("u.")) else 0 end
         """)
     let contest = PostgresStatement(
         name: "contest_resumable",
@@ -51,7 +56,8 @@ struct UploadStatements: Sendable {
             update custode.uploads u set
                 length = $3, received = $4, state = $5, ending = $6, ending_detail = $7, held = decode($8, 'hex'),
                 judgement = decode($9, 'hex'), content_type = $10, sha256 = $11, digest = $12, intent_id = $13,
-                key = $14, staged_size = $15, staged_hash = decode($16, 'hex'), staged_token = $17, next_number = $18,
+                key = $14, staged_size = $15, staged_hash = decode($16, 'hex'), staged_token = $17,
+                next_number = case when $19 then $18 else u.next_number end,
                 lease_until = case when $19 then null else clock_timestamp() + $20::interval end,
                 expires_at = case when u.state = 'receiving' then clock_timestamp() + $21::interval
                     else u.expires_at end,
