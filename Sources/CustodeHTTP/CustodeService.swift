@@ -114,7 +114,14 @@ public struct CustodeService: Sendable {
         if let refusal = Refusal(caught: error) {
             if case .unavailable = refusal { exchange.logger(logger).warning("\(Self.cause(error))") }
             if case .bytesMissing = refusal { exchange.logger(logger).error("a row's bytes are not in the bucket") }
-            return Reply(refusal, instance: exchange.id, dialect: exchange.dialect)
+            var reply = Reply(refusal, instance: exchange.id, dialect: exchange.dialect)
+            // Whoever begins by the draft may learn from it what would be taken.
+            if exchange.dialect == .draft, reply.fields[.uploadLimit] == nil, let route = exchange.route,
+                !route.isOfUploads
+            {
+                addUploadOptions(route, to: &reply)
+            }
+            return reply
         }
         exchange.logger(logger).error("\(Self.cause(error))")
         return .internalError(instance: exchange.id)

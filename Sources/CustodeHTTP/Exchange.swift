@@ -6,13 +6,32 @@ internal import NIOCore
 internal import NIOHTTPTypes
 internal import Synchronization
 
-/// Says once that something is to end.
+/// Says once that a body is to end, and knows whether more of it is coming in.
 private final class StopSignal: Sendable {
+    private static let tick = TimeAmount.milliseconds(20)
+    /// How long what is on its way may take to come in.
+    private static let mostTicks = 12
+
     private let flag = Atomic(false)
+    private let pieces = Atomic(0)
 
     var isSet: Bool { flag.load(ordering: .acquiring) }
 
-    func set() { flag.store(true, ordering: .releasing) }
+    func notePiece() { pieces.add(1, ordering: .relaxed) }
+
+    /// Closes a connection once nothing more comes in: what has arrived already is not thrown away.
+    func stop(_ channel: any Channel) {
+        guard !flag.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        closeWhenQuiet(channel, after: pieces.load(ordering: .relaxed), ticks: Self.mostTicks)
+    }
+
+    private func closeWhenQuiet(_ channel: any Channel, after count: Int, ticks: Int) {
+        channel.eventLoop.scheduleTask(in: Self.tick) {
+            let now = self.pieces.load(ordering: .relaxed)
+            guard now != count, ticks > 0 else { return channel.close(promise: nil) }
+            self.closeWhenQuiet(channel, after: now, ticks: ticks - 1)
+        }
+    }
 }
 
 /// One request and the reply to it.
@@ -94,10 +113,7 @@ final class Exchange {
     var stop: @Sendable () -> Void {
         let channel = channel
         let signal = stopSignal
-        return {
-            signal.set()
-            channel.close(promise: nil)
-        }
+        return { signal.stop(channel) }
     }
 
     /// Tells the client something before the reply (RFC 9110 §15.2).
@@ -144,6 +160,7 @@ final class Exchange {
                     return nil
                 }
                 exchange.received += Int64(piece.readableBytes)
+                exchange.stopSignal.notePiece()
                 return piece
             }
         }

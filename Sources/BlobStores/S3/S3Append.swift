@@ -13,7 +13,9 @@ final class S3Append: BlobAppend {
     private static let mayWait = 128 * 1_024
     /// How many pieces may wait before they are put together.
     private static let mostPieces = 12
-    /// The number of a last part that is not full: the highest of all. Only the last may be short, so that one
+    /// The number of a last part that is not full: the highest of all.
+    ///
+    /// Only the last may be short, so that one
     /// which nobody recorded must be overwritten by the next, and be behind all others.
     private static let shortPart = 10_000
 

@@ -70,7 +70,7 @@ extension ResumableUploads {
         } catch Refusal.tooLarge(let limit) where held.dialect == .draft && held.length != nil {
             // The draft has it that an upload of which more comes than it is to have is no longer to be trusted.
             try await end(held, .tooLarge(limit: limit))
-            throw Refusal.tooLarge(limit: limit)
+            throw Self.overrun(limit, of: held)
         } catch {
             await letGo(held)
             throw error
@@ -86,6 +86,7 @@ extension ResumableUploads {
             await session.close()
             if let ending = Self.ending(error, of: upload) {
                 try await end(session.upload, ending)
+                if case .tooLarge(let limit) = ending { throw Self.overrun(limit, of: upload) }
             } else {
                 await letGo(held)
             }
@@ -205,6 +206,11 @@ extension ResumableUploads {
         case .tooLarge(let limit) where upload.dialect == .draft: .tooLarge(limit: limit)
         default: nil
         }
+    }
+
+    /// What is told of more bytes than an upload may have, or was to have.
+    private static func overrun(_ limit: Int64, of upload: ResumableUpload) -> Refusal {
+        limit == upload.length ? .uploadLength : .tooLarge(limit: limit)
     }
 
     /// Records an upload that is held.

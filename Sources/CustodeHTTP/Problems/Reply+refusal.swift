@@ -23,6 +23,7 @@ extension Reply {
         case .uploadOffset(let expected, _):
             fields[.uploadOffset] = String(expected)
             if dialect != .tus { fields[.uploadComplete] = "?0" }
+        case .uploadLength where dialect == .draft: fields[.uploadComplete] = "?0"
         case .tooLarge(let limit) where dialect == .draft: fields[.uploadLimit] = "max-size=\(limit)"
         default: break
         }

@@ -17,7 +17,9 @@ struct UploadMetadata {
         }
         for item in field.split(separator: ",", omittingEmptySubsequences: false) {
             let parts = item.split(separator: " ", omittingEmptySubsequences: true)
-            guard let key = parts.first.map(String.init), parts.count <= 2 else {
+            // A space where a key should be, and a value behind it.
+            let hasNoKey = item.hasPrefix(" ") && parts.count == 1
+            guard let key = parts.first.map(String.init), parts.count <= 2, !hasNoKey else {
                 throw .badRequest("Upload-Metadata must be keys, each with a value in base64, separated by commas.")
             }
             guard key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
