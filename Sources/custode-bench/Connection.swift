@@ -2,10 +2,11 @@ import Glibc
 
 /// One keep-alive HTTP/1.1 connection with blocking calls, for one thread.
 final class Connection {
-    /// The status line and the one header the tools need.
+    /// The status line and the headers the tools need.
     struct Head {
         let status: Int
         let contentLength: Int
+        var location: String?
     }
 
     private let descriptor: Int32
@@ -101,12 +102,14 @@ final class Connection {
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n")
         let words = lines.first?.split(separator: " ") ?? []
         guard words.count >= 2, let status = Int(words[1]) else { throw BenchError("not an HTTP reply") }
-        for line in lines.dropFirst() where line.lowercased().hasPrefix("content-length:") {
-            if let length = Int(line.drop { $0 != ":" }.dropFirst().drop { $0 == " " }) {
-                return Head(status: status, contentLength: length)
-            }
+        let field = { (name: String) -> Substring? in
+            lines.dropFirst().first { $0.lowercased().hasPrefix(name + ":") }
+                .map { $0.drop { $0 != ":" }.dropFirst().drop { $0 == " " } }
         }
-        if status == 204 || status == 304 { return Head(status: status, contentLength: 0) }
-        throw BenchError("status \(status) without Content-Length")
+        let isEmpty = status == 204 || status == 304
+        guard let length = field("content-length").flatMap({ Int($0) }) ?? (isEmpty ? 0 : nil) else {
+            throw BenchError("status \(status) without Content-Length")
+        }
+        return Head(status: status, contentLength: length, location: field("location").map(String.init))
     }
 }

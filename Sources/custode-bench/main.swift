@@ -5,6 +5,8 @@ let help = """
 
     get        --url U [--times N] [--copy yes]                     large GETs into a sink
     put        --url U --size BYTES [--header H]…                   one large PUT from memory
+    tus        --url U --job J --size BYTES --chunk BYTES           the same by tus, in requests of one size
+    tiny       --url U --jobs FILE                                  uploads by tus of a few bytes each
     puts       --url U --paths FILE --size BYTES [--connections N]  small PUTs over keep-alive connections
     baseline   --database URI --root DIR --objects N --size BYTES   the syncs and commits of such PUTs alone
     uploads    --url U --paths FILE --size BYTES --seconds S --budget BYTES
@@ -23,6 +25,8 @@ do {
     switch arguments.verb {
     case "get": try FetchOne(arguments)()
     case "put": try SendOne(arguments)()
+    case "tus": try ResumeOne(arguments)()
+    case "tiny": try ResumeTiny(arguments)()
     case "puts": try SendMany(arguments)()
     case "baseline": try DurableBaseline(arguments)()
     case "uploads": try HoldUploads(arguments)()
