@@ -169,7 +169,9 @@ extension ResumableUploads {
         }
         var said = request.length
         if request.completes, let count = request.count {
-            guard said == nil || said == request.offset + count else { throw Refusal.uploadLength }
+            guard said.map({ $0 - request.offset == count }) ?? true else { throw Refusal.uploadLength }
+            // Whatever a client may call a length: the sum must be one.
+            guard count <= upload.limit - request.offset else { throw Refusal.tooLarge(limit: upload.limit) }
             said = request.offset + count
         }
         if let said {
@@ -189,7 +191,7 @@ extension ResumableUploads {
 
     /// What an upload stands at for a request that comes again, its reply having been lost.
     private func repeated(_ request: Append, _ upload: ResumableUpload) throws -> Standing {
-        let repeats = request.completes && request.offset + (request.count ?? 0) == upload.offset
+        let repeats = request.completes && request.count ?? 0 == upload.offset - request.offset
         guard request.offset == upload.offset || repeats else {
             throw Refusal.uploadOffset(expected: upload.offset, provided: request.offset)
         }
