@@ -7,7 +7,8 @@ public import NIOCore
 public protocol ResumableStore: CollectableStore {
     /// Goes on with what is stored; begins if that is nothing.
     ///
-    /// What was stored beyond it, by an earlier holder that never came to record it, is dropped.
+    /// What was stored beyond it, by an earlier holder that never came to record it, is dropped; but not before the first
+    /// bytes come or it is sealed. By then whoever holds the upload can have made sure that it still does.
     ///
     /// - Parameter key: Where the bytes are to go; `nil` for a partial upload.
     func resume(
