@@ -53,6 +53,9 @@ public protocol BlobAppend: Sendable {
     /// - Returns: `nil` if that is nothing new.
     func passingCheckpoint() async throws(BlobStoreError) -> StagedBlob?
 
+    /// The number that the next part would take: those before it may be in use, whatever becomes of the bytes.
+    var nextNumber: Int { get }
+
     /// The SHA-256 of all bytes, once they are sealed.
     func digest() throws(BlobStoreError) -> Digest
 

@@ -85,6 +85,9 @@ struct AppendSession {
         await append?.settle(upload.staged)
     }
 
+    /// The number that the next part would take.
+    var nextNumber: Int { append?.nextNumber ?? upload.staged.nextNumber }
+
     func close() async { await append?.close() }
 
     private mutating func noteJudgement() {

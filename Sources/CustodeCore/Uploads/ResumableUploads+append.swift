@@ -48,10 +48,10 @@ extension ResumableUploads {
         case .receiving: return try await append(held, request, body: body, stop: stop, told: told)
         case .completing: return try repeated(request, try await publish(held).upload)
         case .done:
-            try await uploads.release(id, epoch: held.epoch)
+            await letGo(held)
             return try repeated(request, held)
         case .ended(let ending):
-            try await uploads.release(id, epoch: held.epoch)
+            await letGo(held)
             throw Refusal(ending)
         }
     }
@@ -88,7 +88,7 @@ extension ResumableUploads {
                 try await end(session.upload, ending)
                 if case .tooLarge(let limit) = ending { throw Self.overrun(limit, of: upload) }
             } else {
-                await letGo(held)
+                await letGo(held, nextNumber: session.nextNumber)
             }
             throw error
         }
@@ -232,9 +232,14 @@ extension ResumableUploads {
     }
 
     /// Lets go of an upload of which nothing new is to be recorded; if that fails, the lease runs out.
-    func letGo(_ upload: ResumableUpload) async {
+    ///
+    /// - Parameter nextNumber: The number that the next part would take, if some were taken.
+    func letGo(_ upload: ResumableUpload, nextNumber: Int? = nil) async {
         watch.leave(upload)
         // The request's own task may have been cancelled; awaited, so never adrift.
-        await Task { [uploads] in try? await uploads.release(upload.id, epoch: upload.epoch) }.value
+        await Task { [uploads] in
+            try? await uploads.release(
+                upload.id, epoch: upload.epoch, nextNumber: nextNumber ?? upload.staged.nextNumber)
+        }.value
     }
 }
