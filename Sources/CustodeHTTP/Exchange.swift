@@ -116,6 +116,12 @@ final class Exchange {
         return { signal.stop(channel) }
     }
 
+    /// Whether a body that brings nothing more lacks its end; one that was to be ended may have come whole before it was.
+    private var isCutOff: Bool {
+        if let contentLength { return received < contentLength }
+        return stopSignal.isSet && !channel.isActive
+    }
+
     /// Tells the client something before the reply (RFC 9110 §15.2).
     func inform(_ status: HTTPResponse.Status, _ fields: HTTPFields = [:]) async throws {
         try await channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: status, headerFields: fields)))
@@ -154,8 +160,7 @@ final class Exchange {
             mutating func next() async throws -> ByteBuffer? {
                 guard exchange.hasUnreadBody else { return nil }
                 guard let piece = try await source.next() else {
-                    guard !exchange.stopSignal.isSet else { throw BodyEndedEarly() }
-                    if let length = exchange.contentLength, exchange.received < length { throw BodyEndedEarly() }
+                    guard !exchange.isCutOff else { throw BodyEndedEarly() }
                     exchange.bodyHasEnded = true
                     return nil
                 }

@@ -57,6 +57,8 @@ final class DirectoryAppend: BlobAppend {
         return try await checkpoint()
     }
 
+    var nextNumber: Int { durable.withLock { $0.nextNumber } }
+
     func digest() throws(BlobStoreError) -> Digest {
         guard let digest = file.received.digest else { throw .unavailable("an upload's hash is gone") }
         return digest

@@ -99,13 +99,12 @@ extension DirectoryStore: ResumableStore {
             throw .unavailable("the file of an upload is shorter than what was recorded of it")
         }
         guard lock(descriptor) else { return try copy(file, staged, name, hasher) }
-        // What an earlier holder wrote and could not record does not count.
-        guard ftruncate(descriptor, Int(staged.size)) == 0, lseek(descriptor, 0, SEEK_END) == staged.size else {
+        guard lseek(descriptor, Int(staged.size), SEEK_SET) == staged.size else {
             throw .system("go on with the file of an upload")
         }
-        return StagingFile(
-            name: name, received: ReceivedFile(file.release(), size: staged.size, hasher: hasher), folder: nil,
-            replaced: nil)
+        // What an earlier holder wrote and could not record does not count.
+        let received = ReceivedFile(file.release(), size: staged.size, hasher: hasher, mayBeLonger: true)
+        return StagingFile(name: name, received: received, folder: nil, replaced: nil)
     }
 
     private func lock(_ descriptor: Int32) -> Bool {

@@ -12,13 +12,19 @@ final class ReceivedFile: Sendable {
     private let isClosed = Mutex(false)
     // Touched by writing alone until it has ended; the drain's lock orders that and the sealing.
     nonisolated(unsafe) private(set) var size: Int64
+    // The same.
+    nonisolated(unsafe) private var mayBeLonger: Bool
     // The same, by hashing.
     nonisolated(unsafe) private var hasher: SHA256?
 
     /// - Parameters:
     ///   - size: How many bytes it holds, behind which it is written on.
     ///   - hasher: That of these bytes.
-    init(_ descriptor: Int32, size: Int64 = 0, hasher: consuming SHA256 = SHA256()) {
+    ///   - mayBeLonger: Whether there may be more behind them, which goes with the first that is written or synced.
+    init(
+        _ descriptor: Int32, size: Int64 = 0, hasher: consuming SHA256 = SHA256(), mayBeLonger: Bool = false
+    ) {
+        self.mayBeLonger = mayBeLonger
         self.descriptor = descriptor
         self.size = size
         self.hasher = consume hasher
@@ -27,7 +33,8 @@ final class ReceivedFile: Sendable {
     deinit { close() }
 
     func write(_ buffer: ByteBuffer) -> BlobStoreError? {
-        buffer.withUnsafeReadableBytes { bytes in
+        guard cut() else { return .system("go on with the file of an upload") }
+        return buffer.withUnsafeReadableBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
@@ -40,6 +47,14 @@ final class ReceivedFile: Sendable {
             size += Int64(bytes.count)
             return nil
         }
+    }
+
+    /// Drops what is not to be there; false if that failed, and `errno` says why.
+    private func cut() -> Bool {
+        guard mayBeLonger else { return true }
+        guard ftruncate(descriptor, Int(size)) == 0 else { return false }
+        mayBeLonger = false
+        return true
     }
 
     /// Fills it, while it is empty, with the first bytes of another file; false if that failed, and `errno` says why.
@@ -69,6 +84,7 @@ final class ReceivedFile: Sendable {
 
     /// Makes the bytes durable, and checks that the file holds as many as were written.
     func sync() throws(BlobStoreError) {
+        guard cut() else { throw .system("go on with the file of an upload") }
         // Never tried again: after a failed fsync the kernel may take lost pages for written ones.
         guard fsync(descriptor) == 0 else { throw .system("sync an object") }
         var facts = stat()

@@ -89,6 +89,8 @@ final class S3Append: BlobAppend {
         }
     }
 
+    var nextNumber: Int { state.withLock { $0.staged.nextNumber } }
+
     func digest() throws(BlobStoreError) -> Digest {
         guard let digest = spool.digest() else { throw .unavailable("an upload's hash is gone") }
         return digest

@@ -7,7 +7,8 @@ public import NIOCore
 public protocol ResumableStore: CollectableStore {
     /// Goes on with what is stored; begins if that is nothing.
     ///
-    /// What was stored beyond it, by an earlier holder that never came to record it, is dropped.
+    /// What was stored beyond it, by an earlier holder that never came to record it, is dropped; but not before the first
+    /// bytes come or it is sealed. By then whoever holds the upload can have made sure that it still does.
     ///
     /// - Parameter key: Where the bytes are to go; `nil` for a partial upload.
     func resume(
@@ -51,6 +52,9 @@ public protocol BlobAppend: Sendable {
     ///
     /// - Returns: `nil` if that is nothing new.
     func passingCheckpoint() async throws(BlobStoreError) -> StagedBlob?
+
+    /// The number that the next part would take: those before it may be in use, whatever becomes of the bytes.
+    var nextNumber: Int { get }
 
     /// The SHA-256 of all bytes, once they are sealed.
     func digest() throws(BlobStoreError) -> Digest

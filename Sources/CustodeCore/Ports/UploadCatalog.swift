@@ -33,7 +33,9 @@ public protocol UploadCatalog: Sendable {
     ) async throws(CatalogError) -> Bool
 
     /// Lets go of an upload without recording anything.
-    func release(_ id: UploadID, epoch: Int64) async throws(CatalogError)
+    ///
+    /// - Parameter nextNumber: Which numbers of parts are free: this one and those behind it.
+    func release(_ id: UploadID, epoch: Int64, nextNumber: Int) async throws(CatalogError)
 
     /// Renews the leases of requests under way.
     ///

@@ -85,6 +85,9 @@ struct AppendSession {
         await append?.settle(upload.staged)
     }
 
+    /// The number that the next part would take.
+    var nextNumber: Int { append?.nextNumber ?? upload.staged.nextNumber }
+
     func close() async { await append?.close() }
 
     private mutating func noteJudgement() {
@@ -110,6 +113,7 @@ struct AppendSession {
                 let append = try await parts.store.resume(
                     upload.staged, as: upload.intent?.key, expectedSize: upload.length)
                 self.append = append
+                try await confirm()
                 return append
             } catch BlobStoreError.keyTaken {
                 guard let intent = upload.intent else { throw BlobStoreError.keyTaken }
@@ -117,6 +121,13 @@ struct AppendSession {
             }
         }
         throw BlobStoreError.unavailable("three random keys in a row were taken")
+    }
+
+    /// Makes sure, now that nobody else can go on with what is stored, that nobody did since this request was let in.
+    private func confirm() async throws {
+        guard upload.staged.size > 0 else { return }
+        let lost = try await parts.uploads.attend([(upload.id, upload.epoch)], lease: AppendWatch.lease)
+        guard lost.isEmpty else { throw Refusal.uploadTaken }
     }
 
     /// Promises, before the first byte is stored, that bytes may appear under a key, for as long as the upload may rest.

@@ -48,10 +48,10 @@ extension ResumableUploads {
         case .receiving: return try await append(held, request, body: body, stop: stop, told: told)
         case .completing: return try repeated(request, try await publish(held).upload)
         case .done:
-            try await uploads.release(id, epoch: held.epoch)
+            await letGo(held)
             return try repeated(request, held)
         case .ended(let ending):
-            try await uploads.release(id, epoch: held.epoch)
+            await letGo(held)
             throw Refusal(ending)
         }
     }
@@ -88,7 +88,7 @@ extension ResumableUploads {
                 try await end(session.upload, ending)
                 if case .tooLarge(let limit) = ending { throw Self.overrun(limit, of: upload) }
             } else {
-                await letGo(held)
+                await letGo(held, nextNumber: session.nextNumber)
             }
             throw error
         }
@@ -169,7 +169,9 @@ extension ResumableUploads {
         }
         var said = request.length
         if request.completes, let count = request.count {
-            guard said == nil || said == request.offset + count else { throw Refusal.uploadLength }
+            guard said.map({ $0 - request.offset == count }) ?? true else { throw Refusal.uploadLength }
+            // Whatever a client may call a length: the sum must be one.
+            guard count <= upload.limit - request.offset else { throw Refusal.tooLarge(limit: upload.limit) }
             said = request.offset + count
         }
         if let said {
@@ -189,7 +191,7 @@ extension ResumableUploads {
 
     /// What an upload stands at for a request that comes again, its reply having been lost.
     private func repeated(_ request: Append, _ upload: ResumableUpload) throws -> Standing {
-        let repeats = request.completes && request.offset + (request.count ?? 0) == upload.offset
+        let repeats = request.completes && request.count ?? 0 == upload.offset - request.offset
         guard request.offset == upload.offset || repeats else {
             throw Refusal.uploadOffset(expected: upload.offset, provided: request.offset)
         }
@@ -230,9 +232,14 @@ extension ResumableUploads {
     }
 
     /// Lets go of an upload of which nothing new is to be recorded; if that fails, the lease runs out.
-    func letGo(_ upload: ResumableUpload) async {
+    ///
+    /// - Parameter nextNumber: The number that the next part would take, if some were taken.
+    func letGo(_ upload: ResumableUpload, nextNumber: Int? = nil) async {
         watch.leave(upload)
         // The request's own task may have been cancelled; awaited, so never adrift.
-        await Task { [uploads] in try? await uploads.release(upload.id, epoch: upload.epoch) }.value
+        await Task { [uploads] in
+            try? await uploads.release(
+                upload.id, epoch: upload.epoch, nextNumber: nextNumber ?? upload.staged.nextNumber)
+        }.value
     }
 }

@@ -142,7 +142,7 @@ extension ResumableUploads {
     /// Lets go of an upload that no bytes came with; one that needs none is finished.
     public func rest(_ upload: ResumableUpload) async throws -> Standing {
         if upload.dialect == .tus, upload.length == 0 { return try await complete(upload) }
-        try await uploads.release(upload.id, epoch: upload.epoch)
+        try await uploads.release(upload.id, epoch: upload.epoch, nextNumber: upload.staged.nextNumber)
         return .receiving(upload)
     }
 

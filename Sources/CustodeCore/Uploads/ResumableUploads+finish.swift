@@ -11,7 +11,7 @@ extension ResumableUploads {
             if case Refusal.unsupportedType(let detail) = error {
                 try await end(session.upload, .unsupportedType(detail))
             } else {
-                await letGo(upload)
+                await letGo(upload, nextNumber: session.nextNumber)
             }
             throw error
         }

@@ -90,8 +90,8 @@ extension PostgresCatalog: UploadCatalog {
     }
 
     /// Lets go of an upload without recording anything.
-    public func release(_ id: UploadID, epoch: Int64) async throws(CatalogError) {
-        _ = try await query(Self.statements.release, [.text(id.text), .int(epoch)])
+    public func release(_ id: UploadID, epoch: Int64, nextNumber: Int) async throws(CatalogError) {
+        _ = try await query(Self.statements.release, [.text(id.text), .int(epoch), .int(Int64(nextNumber))])
     }
 
     /// Renews the leases of requests under way, and tells which of them are to let go.

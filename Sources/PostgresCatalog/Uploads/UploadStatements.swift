@@ -78,7 +78,10 @@ struct UploadStatements: Sendable {
         """)
     let release = PostgresStatement(
         name: "release_resumable",
-        "update custode.uploads set lease_until = null where id = $1 and epoch = $2")
+        """
+        update custode.uploads set lease_until = null, next_number = $3
+        where id = $1 and epoch = $2 and lease_until is not null
+        """)
     let attend = PostgresStatement(
         name: "attend_resumable",
         """
