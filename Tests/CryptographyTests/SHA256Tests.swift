@@ -53,6 +53,30 @@ struct SHA256Tests {
         #expect(hasher.finalize() == SHA256.hash(Array("abc".utf8)))
     }
 
+    @Test("a digest is gone on with from its state, wherever the message was cut")
+    func resumed() throws {
+        let message = (0..<300).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let whole = SHA256.hash(message)
+        for cut in 0...message.count {
+            var first = SHA256()
+            Array(message[..<cut]).withUnsafeBytes { first.update($0) }
+            let state = first.state
+            guard var second = SHA256(state: state) else {
+                Issue.record("no state of \(cut) bytes")
+                return
+            }
+            Array(message[cut...]).withUnsafeBytes { second.update($0) }
+            let digest = second.finalize()
+            #expect(digest == whole)
+        }
+    }
+
+    @Test("what is no state is none", arguments: [0, 1, 112, 114, 1_000])
+    func noState(count: Int) {
+        let isState = SHA256(state: [UInt8](repeating: 1, count: count)) != nil
+        #expect(!isState)
+    }
+
     @Test("digests under way at once do not touch each other")
     func interleaved() {
         var left = SHA256()

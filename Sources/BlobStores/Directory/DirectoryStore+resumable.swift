@@ -53,11 +53,13 @@ extension DirectoryStore: ResumableStore {
     public func removeStaged(_ keys: [String]) async -> [BlobStoreError?] {
         do throws(BlobStoreError) {
             return try await threads.perform { () throws(BlobStoreError) in
+                guard keys.allSatisfy({ $0.hasPrefix(StagedBlob.folder) }) else {
+                    return keys.map { _ in .unavailable("not the key of an upload") }
+                }
                 guard let folder = try Descriptor.place(Self.folder, in: self.root, flags: O_DIRECTORY) else {
                     return keys.map { _ in nil }
                 }
                 return keys.map { key in
-                    guard key.hasPrefix(StagedBlob.folder) else { return .unavailable("not the key of an upload") }
                     let name = String(key.dropFirst(StagedBlob.folder.count))
                     guard !name.contains("/"), unlinkat(folder.number, name, 0) != 0, errno != ENOENT else {
                         return nil
