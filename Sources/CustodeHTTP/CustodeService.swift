@@ -67,7 +67,8 @@ public struct CustodeService: Sendable {
             reply = self.reply(to: error, exchange)
         }
         addCommonFields(to: &reply, exchange)
-        let head = exchange.method == .head
+        // Whoever reads the reply goes by the method that was sent, whatever it was taken for.
+        let head = request.method == .head
         do {
             let sent = try await exchange.send(reply, withoutContent: head)
             finish(exchange, reply, sent: sent)
