@@ -152,8 +152,11 @@ public struct CustodeService: Sendable {
 
     private func finish(_ exchange: Exchange, _ reply: Reply, sent: Int64, failure: String? = nil) {
         let duration = exchange.start.duration(to: .now)
+        // A method that was only named may be any word, and there shall not be a metric of each.
+        let isKnown = exchange.route?.methods.contains(exchange.method) ?? false
         metrics.record(
-            route: exchange.route?.template ?? "none", method: exchange.method.rawValue, status: reply.status.code,
+            route: exchange.route?.template ?? "none",
+            method: (isKnown ? exchange.method : exchange.request.method).rawValue, status: reply.status.code,
             duration: duration, received: exchange.received, sent: sent)
         guard let facts = exchange.facts else { return }
         var metadata: Logger.Metadata = [
