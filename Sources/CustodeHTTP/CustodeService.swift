@@ -67,7 +67,8 @@ public struct CustodeService: Sendable {
             reply = self.reply(to: error, exchange)
         }
         addCommonFields(to: &reply, exchange)
-        let head = exchange.method == .head
+        // Whoever reads the reply goes by the method that was sent, whatever it was taken for.
+        let head = request.method == .head
         do {
             let sent = try await exchange.send(reply, withoutContent: head)
             finish(exchange, reply, sent: sent)
@@ -151,8 +152,11 @@ public struct CustodeService: Sendable {
 
     private func finish(_ exchange: Exchange, _ reply: Reply, sent: Int64, failure: String? = nil) {
         let duration = exchange.start.duration(to: .now)
+        // A method that was only named may be any word, and there shall not be a metric of each.
+        let isKnown = exchange.route?.methods.contains(exchange.method) ?? false
         metrics.record(
-            route: exchange.route?.template ?? "none", method: exchange.method.rawValue, status: reply.status.code,
+            route: exchange.route?.template ?? "none",
+            method: (isKnown ? exchange.method : exchange.request.method).rawValue, status: reply.status.code,
             duration: duration, received: exchange.received, sent: sent)
         guard let facts = exchange.facts else { return }
         var metadata: Logger.Metadata = [

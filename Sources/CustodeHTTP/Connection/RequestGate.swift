@@ -47,7 +47,10 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
             hasLetInLast = Self.isLast(head)
             if hasLetInLast { isAskedToClose = true }
             // HTTP/1.0 knows no interim replies (RFC 9110 §10.1.1).
-            if head.version != .http1_1 { head.headers.remove(name: "expect") }
+            if head.version != .http1_1 {
+                head.headers.remove(name: "expect")
+                head.headers.remove(name: "upload-draft-interop-version")
+            }
             activity.enter(.body)
             context.fireChannelRead(wrapInboundOut(.head(head)))
         case .body:
