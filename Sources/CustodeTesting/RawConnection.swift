@@ -127,6 +127,14 @@ public final class RawConnection: Sendable {
         shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
+    /// Ends it by RST, as if this side had crashed: what is on its way is dropped at once.
+    public func reset() {
+        // To connect to nowhere is how Linux lets go of a connection without closing the descriptor.
+        var nowhere = sockaddr()
+        nowhere.sa_family = sa_family_t(AF_UNSPEC)
+        _ = Glibc.connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+    }
+
     struct TimeOut: Error, CustomStringConvertible {
         let description = "the time limit passed"
     }

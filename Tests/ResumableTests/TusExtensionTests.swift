@@ -139,6 +139,39 @@ struct TusExtensionTests {
         #expect(try await upload.offset() == 0)
     }
 
+    @Test(
+        "a body that its checksum shows to be spoilt ends nothing, whatever it looks like",
+        arguments: ["input", "json"])
+    func spoilt(object: String) async throws {
+        let world = try await BucketKind.directory.shared()
+        let job = try await world.newJob()
+        let bytes =
+            object == "input" ? sound(10_000) : Array(#"{"text": "\#(String(repeating: "naïve ", count: 900))"}"#.utf8)
+        let upload = try await world.begin(bytes.count, object, of: job)
+        let right: HeaderList = ["Upload-Checksum": "sha256 " + Data(SHA256.digest(bytes)).base64EncodedString()]
+        // Neither sound nor text.
+        let spoilt = Array(repeating: UInt8(ascii: "#"), count: bytes.count - 1) + [0xFF]
+        expectRefusal(try await upload.patch(spoilt, at: 0, right), 460)
+        #expect(try await upload.offset() == 0)
+        let connection = try await RawConnection.open(port: upload.client.port)
+        let fields: HeaderList = [
+            "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0",
+            "Content-Length": String(bytes.count),
+        ]
+        let head = upload.client.head(
+            "PATCH", upload.target, headers: upload.credentials + tus + fields + right, body: .raw([]))
+        try await connection.send(head + spoilt.suffix(5_000))
+        connection.close()
+        #expect(try await upload.offset() == 0)
+        #expect(try await upload.patch(bytes, at: 0, right).status == 204)
+        try await world.expect(object, of: job, is: bytes)
+        // What it says is so is judged as ever.
+        let other = try await world.begin(spoilt.count, object, of: try await world.newJob())
+        let its = "sha256 " + Data(SHA256.digest(spoilt)).base64EncodedString()
+        expectRefusal(try await other.patch(spoilt, at: 0, ["Upload-Checksum": its]), 415)
+        expectRefusal(try await other.head(), 410)
+    }
+
     @Test("DELETE gives an upload up and leaves nothing of it", arguments: BucketKind.allCases)
     func terminated(kind: BucketKind) async throws {
         let world = try await kind.shared()

@@ -101,19 +101,27 @@ extension ResumableUploads {
         var checksum = request.checksum.map { checksums.begin($0.algorithm) }
         let limit = min(session.upload.length ?? .max, session.upload.limit)
         var due = clock.now() + Self.interval
+        var received = session.upload.offset
+        var refusal: Refusal?
         var iterator = body.makeAsyncIterator()
         while let piece = try await next(&iterator, request, &session) {
-            guard session.upload.offset + Int64(piece.readableBytes) <= limit else {
-                throw Refusal.tooLarge(limit: limit)
-            }
+            received += Int64(piece.readableBytes)
+            guard received <= limit else { throw Refusal.tooLarge(limit: limit) }
             checksum?.update(piece)
-            try await session.take(piece)
+            guard refusal == nil else { continue }
+            do {
+                try await session.take(piece)
+            } catch Refusal.unsupportedType(let detail) where request.checksum != nil {
+                // Bytes that were spoilt on their way say nothing of the upload: whether they were is known at their end.
+                refusal = .unsupportedType(detail)
+            }
             guard request.mayBeToldEarly, clock.now() > due else { continue }
             try await recordStored(&session)
             await told(session.recordedOffset)
             due = clock.now() + Self.interval
         }
         if let expected = request.checksum?.value, checksum?.finish() != expected { throw Refusal.checksumMismatch }
+        if let refusal { throw refusal }
         return try await conclude(&session, request)
     }
 
