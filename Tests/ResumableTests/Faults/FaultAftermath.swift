@@ -66,7 +66,10 @@ struct FaultAftermath: Sendable {
     /// What is left of what was on its way: files and pieces, multipart uploads, promises.
     private func leftovers() async throws -> [String] {
         let parts = try await world.s3?.uploads().map { "open: " + $0.key } ?? []
-        let intents = try await world.database.sql("select key from custode.upload_intents").map { "intent: \($0)" }
+        // Those that lapsed are remembered for a month.
+        let intents = try await world.database.sql(
+            "select key from custode.upload_intents where state not in ('queued', 'abandoned')"
+        ).map { "intent: \($0)" }
         return try await keys().filter { $0.hasPrefix(".custode/uploads/") } + parts + intents
     }
 

@@ -16,7 +16,7 @@ struct FaultSources: Sendable {
             let one = fleet.services[Int.random(in: 0..<fleet.services.count, using: &random)]
             switch Int.random(in: 0..<10, using: &random) {
             case 0: try await kill(fleet.services, pause)
-            case 1...2:
+            case 1...3:
                 one.signal(SIGSTOP)
                 await fleet.tally.hit("sleep")
                 try await Task.sleep(for: .milliseconds(Int.random(in: 50...1_500, using: &random)))
