@@ -15,6 +15,7 @@ final class DirectoryAppend: BlobAppend {
     private let hashing: SerialDrain
     private let durable: Mutex<StagedBlob>
     private let pushed = Mutex<Int64>(0)
+    private let isTold = Mutex(false)
 
     init(_ file: StagingFile, _ staged: StagedBlob, store: DirectoryStore) {
         self.file = file
@@ -39,6 +40,7 @@ final class DirectoryAppend: BlobAppend {
         try await writing.settle()
         try await hashing.settle()
         pushed.withLock { $0 = 0 }
+        isTold.withLock { $0 = true }
         let name = file.name
         return try await store.threads.perform { () throws(BlobStoreError) in
             try self.writing.finish()
@@ -74,6 +76,8 @@ final class DirectoryAppend: BlobAppend {
         try? await writing.settle()
         try? await hashing.settle()
         file.received.close()
+        // Of a file that nobody heard of nothing can be recorded.
+        if file.isNew, !isTold.withLock({ $0 }) { _ = await store.removeStaged([StagedBlob.folder + file.name]) }
     }
 }
 
@@ -82,6 +86,8 @@ final class StagingFile: Sendable {
     /// Its name in the folder of all of them.
     let name: String
     let received: ReceivedFile
+    /// Whether it was made just now.
+    let isNew: Bool
 
     private struct State {
         /// The folder, as long as the name in it is not durable.
@@ -98,6 +104,7 @@ final class StagingFile: Sendable {
     init(name: String, received: ReceivedFile, folder: DurableDirectories.Opened?, replaced: String?) {
         self.name = name
         self.received = received
+        isNew = folder != nil
         state = Mutex(State(folder: folder, replaced: replaced))
     }
 

@@ -27,6 +27,8 @@ final class S3Append: BlobAppend {
         /// Pieces that what is told replaces.
         var replaced: [StagedBlob.Piece] = []
         var hasNews = false
+        /// A multipart upload that was begun just now and that nobody heard of.
+        var untold: String?
     }
 
     private struct Sending {
@@ -77,6 +79,7 @@ final class S3Append: BlobAppend {
         }
         return state.withLock { state in
             (state.staged.size, state.staged.hash) = (last.total, last.hash)
+            state.untold = nil
             return state.staged
         }
     }
@@ -85,6 +88,7 @@ final class S3Append: BlobAppend {
         state.withLock { state in
             guard state.hasNews else { return nil }
             state.hasNews = false
+            state.untold = nil
             return state.staged
         }
     }
@@ -115,6 +119,8 @@ final class S3Append: BlobAppend {
         }
         for sent in sending { sent.task.cancel() }
         for sent in sending { _ = await sent.task.result }
+        // What cannot go now is found by collection.
+        if let id = state.withLock({ $0.untold.take() }) { _ = await store.abort(id, key) }
     }
 
     /// Sends a part, behind the pieces that it begins with.
@@ -175,7 +181,10 @@ final class S3Append: BlobAppend {
         let (id, upload) = state.withLock { ($0.staged.token, $0.staged.id) }
         if let id = id.flatMap(StagedParts.init)?.id { return id }
         let made = try await store.beginMultipart(key, nonce: store.mark(of: upload))
-        state.withLock { $0.staged.token = StagedParts(key: key, id: made).token }
+        state.withLock { state in
+            state.staged.token = StagedParts(key: key, id: made).token
+            state.untold = made
+        }
         return made
     }
 

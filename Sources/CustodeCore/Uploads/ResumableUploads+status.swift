@@ -40,6 +40,19 @@ extension ResumableUploads {
         }
     }
 
+    /// Gives up an upload that was begun just now and whose name nobody was told; one of which all is stored goes on.
+    public func abandon(_ begun: ResumableUpload) async {
+        // The request's own task may have been cancelled; awaited, so never adrift.
+        await Task { [self] in
+            let claim = try? await uploads.claim(begun.id, lease: AppendWatch.lease, .overAppending, appends: false)
+            guard case .held(let upload) = claim else { return }
+            switch upload.state {
+            case .receiving: try? await end(upload, .terminated)
+            case .completing, .done, .ended: await letGo(upload)
+            }
+        }.value
+    }
+
     /// Does what is due for an upload that is held, and lets go of it.
     private func advanced(_ held: ResumableUpload) async throws -> Standing {
         switch held.state {

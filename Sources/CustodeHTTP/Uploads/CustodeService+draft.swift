@@ -45,7 +45,17 @@ extension CustodeService {
             return finalReply(PutObject.Outcome(record: record, created: false))
         case .begun(let upload):
             let location = location(upload, exchange)
-            if Self.understandsInterim(exchange) {
+            let receive = {
+                try await Self.checking {
+                    try await uploads.append(
+                        upload, append, body: { try await exchange.body() }, stop: exchange.stop,
+                        told: teller(exchange))
+                }
+            }
+            guard Self.understandsInterim(exchange) else {
+                return draftReply(try await abandoning(upload, receive), .created, location: location)
+            }
+            try await abandoning(upload) {
                 try await exchange.inform(
                     Self.resumption,
                     [
@@ -53,11 +63,7 @@ extension CustodeService {
                         .uploadInteropVersion: Self.interopVersion,
                     ])
             }
-            let standing = try await Self.checking {
-                try await uploads.append(
-                    upload, append, body: { try await exchange.body() }, stop: exchange.stop, told: teller(exchange))
-            }
-            return draftReply(standing, .created, location: location)
+            return draftReply(try await receive(), .created, location: location)
         }
     }
 

@@ -12,16 +12,18 @@ extension CustodeService {
         try Self.checkVersion(exchange)
         let caller = try await uploadCaller(exchange, begins: true)
         let declaration = try tusDeclaration(exchange)
+        var append = ResumableUploads.Append(offset: 0)
+        append.count = exchange.contentLength
+        append.checksum = try UploadFields.checksum(exchange.request.headers)
         guard case .begun(let upload) = try await uploads.begin(caller, declaration) else { throw Refusal.notFound }
         let standing: ResumableUploads.Standing
         if case .joined = declaration.role {
             standing = try await uploads.join(upload)
         } else if declaration.hasBody {
-            var append = ResumableUploads.Append(offset: 0)
-            append.count = exchange.contentLength
-            append.checksum = try UploadFields.checksum(exchange.request.headers)
-            standing = try await uploads.append(
-                upload, append, body: { try await exchange.body() }, stop: exchange.stop)
+            standing = try await abandoning(upload) {
+                try await uploads.append(
+                    upload, append, body: { try await exchange.body() }, stop: exchange.stop)
+            }
         } else {
             standing = try await uploads.rest(upload)
         }

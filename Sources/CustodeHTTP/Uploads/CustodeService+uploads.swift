@@ -69,6 +69,16 @@ extension CustodeService {
         return configuration.publicURL + "/v1/uploads/\(upload.id.text)"
     }
 
+    /// Receives what comes with the beginning of an upload; if that fails, nobody will ever go on with it.
+    func abandoning<T>(_ upload: ResumableUpload, _ body: () async throws -> T) async throws -> T {
+        do {
+            return try await body()
+        } catch {
+            await uploads.abandon(upload)
+            throw error
+        }
+    }
+
     /// When an upload that was just gone on with may be given up.
     var uploadExpiry: Timestamp { clock.now() + uploads.rest }
 
