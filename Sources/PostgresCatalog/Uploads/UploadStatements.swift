@@ -102,20 +102,22 @@ struct UploadStatements: Sendable {
         select outcome, (extract(epoch from created_at) * 1000000)::bigint
         from custode.finish_resumable($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """)
-    // What the planner would make one walk over all of it is asked one by one, each by its index.
+    // What the planner would make one walk over all of it is asked one by one, each by its index. Every attempt counts the
+    // epoch up: what fails again and again comes behind what was not tried as often.
     let due = PostgresStatement(
         name: "due_resumables",
         """
         select u.id from (
-            select id, lease_until from custode.uploads where state = 'completing'
-            union select id, lease_until from custode.uploads where state = 'receiving' and parts <> '{}'
-            union select id, lease_until from custode.uploads
+            select id, epoch, lease_until from custode.uploads where state = 'completing'
+            union select id, epoch, lease_until from custode.uploads where state = 'receiving' and parts <> '{}'
+            union select id, epoch, lease_until from custode.uploads
                 where state = 'receiving' and dialect = 'tus' and received = length
-            union select id, lease_until from custode.uploads
+            union select id, epoch, lease_until from custode.uploads
                 where state in ('receiving', 'done') and expires_at < clock_timestamp()
                     and (state = 'receiving' or job_id is null)
         ) u
-        where u.lease_until is null or u.lease_until < clock_timestamp() limit $1
+        where u.lease_until is null or u.lease_until < clock_timestamp()
+        order by u.epoch limit $1
         """)
     let forget = PostgresStatement(
         name: "forget_resumables",
