@@ -111,9 +111,10 @@ struct ClientTests {
             let bytes = sound(3_000_000)
             let file = try Self.file(bytes)
             let upload = try await world.begin(bytes.count, of: job)
-            let fields = upload.credentials + tus + [
-                "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream",
-            ]
+            let fields =
+                upload.credentials + tus + [
+                    "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream",
+                ]
             let headers = fields.fields.flatMap { ["-H", "\($0.name): \($0.value)"] }
             let started = ContinuousClock.now
             let status = try await Command.succeed(

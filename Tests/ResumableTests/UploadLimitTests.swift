@@ -35,6 +35,21 @@ struct UploadLimitTests {
         #expect(try await world.create(names + ["Upload-Length": "2000"]).status == 201)
     }
 
+    @Test("a length that is told later, or never, is no way around that")
+    func mostBytesDeferred() async throws {
+        let world = try await World.start(settings: ["CUSTODE_POLICY_UPLOADS_MAX_BYTES_PER_USER_PER_DAY": "5000"])
+        let job = try await world.newJob()
+        let upload = try await world.begin(nil, of: job)
+        #expect(try await upload.patch(Array(sound(5_000)[..<3_000]), at: 0).status == 204)
+        expectRefusal(try await upload.patch([UInt8](repeating: 1, count: 2_001), at: 3_000), 429)
+        expectRefusal(try await upload.patch([UInt8](repeating: 1, count: 2_001), at: 3_000, chunked: true), 429)
+        expectRefusal(try await upload.patch([1], at: 3_000, ["Upload-Length": "5001"]), 429)
+        #expect(try await upload.offset() == 3_000)
+        let rest = Array(sound(5_000)[3_000...])
+        #expect(try await upload.patch(rest, at: 3_000, ["Upload-Length": "5000"]).status == 204)
+        try await world.expect(of: job, is: sound(5_000))
+    }
+
     @Test("an upload that rests too long is 410, its bytes go, and its name is free", arguments: BucketKind.allCases)
     func expired(kind: BucketKind) async throws {
         let world = try await kind.world(Self.hasty)

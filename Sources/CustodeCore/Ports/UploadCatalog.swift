@@ -7,6 +7,9 @@ public protocol UploadCatalog: Sendable {
         _ upload: ResumableUpload, _ limits: Policy.Uploads, lease: Duration, appends: Bool
     ) async throws(CatalogError) -> UploadCreation
 
+    /// How many bytes an upload may have whose length is not told yet, by what its user uploads in a day.
+    func room(for upload: ResumableUpload, _ limits: Policy.Uploads) async throws(CatalogError) -> Int64
+
     /// Finds an upload, and whether a request holds it; `nil` if there is none, or no longer.
     func find(upload id: UploadID) async throws(CatalogError) -> (upload: ResumableUpload, isHeld: Bool)?
 

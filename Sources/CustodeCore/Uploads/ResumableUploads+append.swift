@@ -65,8 +65,12 @@ extension ResumableUploads {
         watch.enter(held, stop: stop)
         defer { watch.leave(held) }
         let upload: ResumableUpload
+        let room: Int64
+        var session: AppendSession
         do {
             upload = try agree(held, request)
+            room = try await self.room(for: held, upload, request)
+            session = try AppendSession(upload, self)
         } catch Refusal.tooLarge(let limit) where held.dialect == .draft && held.length != nil {
             // The draft has it that an upload of which more comes than it is to have is no longer to be trusted.
             try await end(held, .tooLarge(limit: limit))
@@ -75,9 +79,8 @@ extension ResumableUploads {
             await letGo(held)
             throw error
         }
-        var session = try AppendSession(upload, self)
         do {
-            let standing = try await receive(&session, request, try await body(), told)
+            let standing = try await receive(&session, request, try await body(), room: room, told)
             await session.close()
             return standing
         } catch {
@@ -96,7 +99,7 @@ extension ResumableUploads {
 
     private func receive(
         _ session: inout AppendSession, _ request: Append, _ body: some AsyncSequence<ByteBuffer, any Error>,
-        _ told: (Int64) async -> Void
+        room: Int64, _ told: (Int64) async -> Void
     ) async throws -> Standing {
         var checksum = request.checksum.map { checksums.begin($0.algorithm) }
         let limit = min(session.upload.length ?? .max, session.upload.limit)
@@ -107,6 +110,7 @@ extension ResumableUploads {
         while let piece = try await next(&iterator, request, &session) {
             received += Int64(piece.readableBytes)
             guard received <= limit else { throw Refusal.tooLarge(limit: limit) }
+            guard received <= room else { throw Self.tooMuchToday }
             checksum?.update(piece)
             guard refusal == nil else { continue }
             do {
@@ -123,6 +127,20 @@ extension ResumableUploads {
         if let expected = request.checksum?.value, checksum?.finish() != expected { throw Refusal.checksumMismatch }
         if let refusal { throw refusal }
         return try await conclude(&session, request)
+    }
+
+    static let tooMuchToday = Refusal.tooMany(
+        "This user has uploaded as much today as may be; go on tomorrow.")
+
+    /// How many bytes an upload may have today: those of a length told at its beginning were counted there.
+    private func room(
+        for held: ResumableUpload, _ upload: ResumableUpload, _ request: Append
+    ) async throws -> Int64 {
+        guard held.length == nil else { return .max }
+        let room = try await uploads.room(for: held, policy.uploads)
+        let wanted = upload.length ?? request.count.map { held.offset + $0 } ?? held.offset
+        guard wanted <= room else { throw Self.tooMuchToday }
+        return room
     }
 
     /// Records what is in the store by now.

@@ -134,8 +134,7 @@ extension ResumableUploads {
         case .tooManyOpen:
             throw Refusal.tooMany(
                 "\(policy.uploads.maximumOpenPerUser) uploads of this user are open; finish or delete some.")
-        case .tooManyBytes:
-            throw Refusal.tooMany("This user has uploaded as much today as may be; go on tomorrow.")
+        case .tooManyBytes: throw Self.tooMuchToday
         }
     }
 

@@ -1,7 +1,13 @@
 extension ResumableUploads {
     /// Finishes an upload that is held and whose bytes have all come.
     func complete(_ upload: ResumableUpload) async throws -> Standing {
-        var session = try AppendSession(upload, self)
+        var session: AppendSession
+        do {
+            session = try AppendSession(upload, self)
+        } catch {
+            await letGo(upload)
+            throw error
+        }
         do {
             let standing = try await complete(&session)
             await session.close()
@@ -43,6 +49,8 @@ extension ResumableUploads {
             watch.leave(upload)
             return try await settled(upload, record, await uploads.finish(upload, record))
         } catch let refusal as Refusal {
+            // Of one that was ended there is nothing to let go of.
+            await letGo(held)
             throw refusal
         } catch {
             await letGo(held)

@@ -34,6 +34,18 @@ extension PostgresCatalog: UploadCatalog {
         }
     }
 
+    /// How many bytes an upload may have whose length is not told yet.
+    public func room(
+        for upload: ResumableUpload, _ limits: Policy.Uploads
+    ) async throws(CatalogError) -> Int64 {
+        let rows = try await query(
+            Self.statements.room,
+            [
+                .text(upload.id.text), .text(upload.creator.user.text), .int(limits.maximumBytesPerUserPerDay),
+            ])
+        return try Self.decoding { () throws(PostgresError) in try rows.first?.int(0) ?? 0 }
+    }
+
     /// Finds an upload, and whether a request holds it.
     public func find(
         upload id: UploadID

@@ -20,6 +20,14 @@ struct UploadStatements: Sendable {
         select custode.begin_resumable($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text[], $11, $12, $13, $14, $15, $16,
             $17::interval, $18::interval, $19, $20, $21, $22, $23, $24, $25)
         """)
+    let room = PostgresStatement(
+        name: "room_of_resumable",
+        """
+        select ($3::bigint - coalesce(sum(
+            case when u.state = 'ended' then u.received else greatest(u.received, u.length) end), 0))::bigint
+        from custode.uploads u
+        where u.user_id = $2 and u.id <> $1 and u.created_at > clock_timestamp() - interval '1 day' and u.parts = '{}'
+        """)
     let find = PostgresStatement(
         name: "find_resumable",
         """
@@ -114,7 +122,10 @@ struct UploadStatements: Sendable {
                 where state = 'receiving' and dialect = 'tus' and received = length
             union select id, epoch, lease_until from custode.uploads
                 where state in ('receiving', 'done') and expires_at < clock_timestamp()
-                    and (state = 'receiving' or job_id is null)
+                    and (state = 'receiving' or (job_id is null and not exists (
+                        -- One that is being joined with others is needed until that is done.
+                        select from custode.uploads f
+                        where f.state = 'receiving' and f.parts <> '{}' and f.parts @> array[custode.uploads.id])))
         ) u
         where u.lease_until is null or u.lease_until < clock_timestamp()
         order by u.epoch limit $1
