@@ -32,8 +32,10 @@ extension FaultyClient {
 
     /// Sends one request, in good order or not, and finds out what came of it.
     mutating func step(_ known: inout KnownUpload) async throws {
-        let way = Self.ways.randomElement(using: &random) ?? .whole
         let count = chunkSize(known)
+        var way = Self.ways.randomElement(using: &random) ?? .whole
+        // A byte too many would end an upload of the draft, and must.
+        if count == 0, way == .wrong || way == .broken { way = .unread }
         let services = fleet.services.shuffled(using: &random)
         guard let connection = try? await RawConnection.open(port: services[0].port) else {
             return try await Task.sleep(for: .milliseconds(20))
@@ -184,7 +186,7 @@ extension FaultyClient {
 
     /// Bytes that are not the file's, under a checksum that is not theirs.
     private func poisoned(_ known: KnownUpload, _ count: Int) -> Chunk {
-        let body = RequestBody.bytes([UInt8](repeating: UInt8(ascii: "#"), count: max(1, count)))
+        let body = RequestBody.bytes([UInt8](repeating: UInt8(ascii: "#"), count: count))
         let nothing = SHA256.digest([])
         let checksum: HeaderList =
             switch known.dialect {
