@@ -17,10 +17,12 @@ struct FaultSources: Sendable {
             switch Int.random(in: 0..<10, using: &random) {
             case 0: try await kill(fleet.services, pause)
             case 1...3:
+                guard await fleet.tally.mayPutToSleep() else { continue }
                 one.signal(SIGSTOP)
                 await fleet.tally.hit("sleep")
                 try await Task.sleep(for: .milliseconds(Int.random(in: 50...1_500, using: &random)))
                 one.signal(SIGCONT)
+                await fleet.tally.isAwake()
             default: try await kill([one], pause)
             }
         }

@@ -31,6 +31,7 @@ actor FaultTally {
     /// Objects that became what they were to be.
     private(set) var objects: [FinishedObject] = []
 
+    private var sleeps = false
     private let story: FaultStory
     private let end: ContinuousClock.Instant
 
@@ -45,6 +46,14 @@ actor FaultTally {
     var kills: Int { faults["kill", default: 0] }
     /// Whether the story is to go on.
     var wantsMore: Bool { ContinuousClock.now < end && (points < story.points || kills < story.kills) }
+
+    /// Whether a service may be put to sleep now: were all asleep, they would wait for one another.
+    func mayPutToSleep() -> Bool {
+        defer { sleeps = true }
+        return !sleeps
+    }
+
+    func isAwake() { sleeps = false }
 
     func hit(_ fault: String) { faults[fault, default: 0] += 1 }
     func note(_ answer: String) { answers[answer, default: 0] += 1 }
@@ -61,7 +70,7 @@ struct FinishedObject: Sendable {
 /// The services of one story, any of which may be down or asleep at any time.
 struct FaultyFleet: Sendable {
     let world: World
-    let services: [CustodeProcess]
+    var services: [CustodeProcess]
     let story: FaultStory
     let tally: FaultTally
     /// What the sounds of all clients are cut from.

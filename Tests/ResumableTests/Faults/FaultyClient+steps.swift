@@ -13,12 +13,13 @@ extension FaultyClient {
         case wrong = "wrong checksum"
         case broken = "checksum and reset"
         case twice = "two at once"
+        case asleep = "sleep in mid-body"
     }
 
     /// The ways as often as they are gone.
     private static let ways: [Way] = [
         .whole, .whole, .whole, .whole, .whole, .reset, .reset, .reset, .finish, .finish, .stall, .unread, .unread,
-        .wrong, .broken, .twice,
+        .wrong, .broken, .twice, .asleep, .asleep,
     ]
 
     /// A request on its way.
@@ -31,8 +32,10 @@ extension FaultyClient {
 
     /// Sends one request, in good order or not, and finds out what came of it.
     mutating func step(_ known: inout KnownUpload) async throws {
-        let way = Self.ways.randomElement(using: &random) ?? .whole
         let count = chunkSize(known)
+        var way = Self.ways.randomElement(using: &random) ?? .whole
+        // A byte too many would end an upload of the draft, and must.
+        if count == 0, way == .wrong || way == .broken { way = .unread }
         let services = fleet.services.shuffled(using: &random)
         guard let connection = try? await RawConnection.open(port: services[0].port) else {
             return try await Task.sleep(for: .milliseconds(20))
@@ -42,7 +45,12 @@ extension FaultyClient {
             let chunk = chunk(known, count, chunked: Int.random(in: 0..<4, using: &random) == 0)
             return try await sendWhole(chunk, &known, connection)
         }
-        try await disturb(way, &known, count, connection, services[1])
+        if way == .asleep {
+            try await putToSleep(&known, count, connection, services[0], services[1])
+        } else {
+            try await disturb(way, &known, count, connection, services[1])
+        }
+        await fleet.tally.hit(way.rawValue)
         try await ask(&known, after: way.rawValue)
     }
 
@@ -87,7 +95,7 @@ extension FaultyClient {
         let pause = Duration.milliseconds(Int.random(in: 0...120, using: &random))
         let start = known.offset
         switch way {
-        case .whole: return
+        case .whole, .asleep: return
         case .wrong, .broken:
             // Not what its checksum says: none of it may stay.
             let chunk = poisoned(known, min(count, 300_000))
@@ -133,7 +141,38 @@ extension FaultyClient {
             if let second { _ = await fleet.reply(second) }
             second?.close()
         }
-        await fleet.tally.hit(way.rawValue)
+    }
+
+    /// Has a service fall asleep in mid-body, goes on by way of the other one, and wakes it up for the rest of the body.
+    private mutating func putToSleep(
+        _ known: inout KnownUpload, _ count: Int, _ connection: RawConnection, _ sleeper: CustodeProcess,
+        _ other: CustodeProcess
+    ) async throws {
+        let (start, part) = (known.offset, Int.random(in: 0...max(0, count - 1), using: &random))
+        let chunk = chunk(known, count)
+        known.ceiling = max(known.ceiling, start + count)
+        _ = try? await connection.send(chunk.head + chunk.body[..<part])
+        try await Task.sleep(for: .milliseconds(Int.random(in: 0...200, using: &random)))
+        guard await fleet.tally.mayPutToSleep() else { return connection.reset() }
+        sleeper.signal(SIGSTOP)
+        let all = fleet
+        fleet.services = [other]
+        do {
+            defer {
+                fleet = all
+                sleeper.signal(SIGCONT)
+            }
+            try await ask(&known, after: "sleep")
+            if !known.isDone, let another = try? await RawConnection.open(port: other.port) {
+                defer { another.close() }
+                let chunk = self.chunk(known, chunkSize(known))
+                try await sendWhole(chunk, &known, another)
+            }
+        }
+        await fleet.tally.isAwake()
+        _ = try? await connection.send(Array(chunk.body[part...]), within: .seconds(2))
+        // What it makes of it is to be seen by whoever asks next.
+        try await Task.sleep(for: .milliseconds(Int.random(in: 0...100, using: &random)))
     }
 
     private func chunk(_ known: KnownUpload, _ count: Int, chunked: Bool = false) -> Chunk {
@@ -147,7 +186,7 @@ extension FaultyClient {
 
     /// Bytes that are not the file's, under a checksum that is not theirs.
     private func poisoned(_ known: KnownUpload, _ count: Int) -> Chunk {
-        let body = RequestBody.bytes([UInt8](repeating: UInt8(ascii: "#"), count: max(1, count)))
+        let body = RequestBody.bytes([UInt8](repeating: UInt8(ascii: "#"), count: count))
         let nothing = SHA256.digest([])
         let checksum: HeaderList =
             switch known.dialect {

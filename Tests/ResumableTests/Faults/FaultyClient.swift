@@ -26,7 +26,7 @@ struct KnownUpload: Sendable {
 
 /// One client, which uploads one file after the other and is disturbed all the while.
 struct FaultyClient {
-    let fleet: FaultyFleet
+    var fleet: FaultyFleet
     var random: SeededGenerator
     /// How large files may be.
     let largest: Int
@@ -64,7 +64,7 @@ struct FaultyClient {
             switch Int.random(in: 0..<100, using: &random) {
             case 0..<35: Int.random(in: 1...20_000, using: &random)
             case 35..<75: Int.random(in: 2_000...400_000, using: &random)
-            case 75..<92: Int.random(in: 400_000...4_000_000, using: &random)
+            case 75..<(fleet.world.s3 == nil ? 93 : 86): Int.random(in: 400_000...4_000_000, using: &random)
             default: Int.random(in: 8_000_000...largest, using: &random)
             }
         if size < 2_000 || (size < 200_000 && Bool.random(using: &random)) {
