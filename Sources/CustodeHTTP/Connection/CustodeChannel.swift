@@ -31,6 +31,8 @@ public struct CustodeChannel: HTTPChannelHandler {
             try channel.syncOptions?.setOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 4_096, maximum: 131_072)
             )
+            // Each connection keeps as many of them for its next reads.
+            try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 2)
             let activity = ConnectionActivity()
             let pipeline = channel.pipeline.syncOperations
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
