@@ -75,7 +75,9 @@ let package = Package(
         .target(name: "ContentSniffer", dependencies: ["CLibMagic"], swiftSettings: base),
         .target(name: "Cryptography", dependencies: ["CLibCrypto"], swiftSettings: base),
         .target(name: "Telemetry", dependencies: [logging], swiftSettings: pure),
-        .target(name: "CustodeTesting", swiftSettings: base),
+        .target(
+            name: "CustodeTesting", dependencies: ["Cryptography", nioCore, nioHTTP1, nioPosix],
+            swiftSettings: base),
         .target(name: "Threads", swiftSettings: base),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
