@@ -11,6 +11,8 @@ final class SupabaseAppend: BlobAppend {
     private static let mayWait = 128 * 1_024
     /// How many small pieces may follow one another before they are put together.
     private static let mostSmall = 12
+    /// How long pieces on their way may take when they are no longer wanted.
+    private static let patience = Duration.seconds(2)
     private static let type = "application/octet-stream"
 
     private struct State {
@@ -108,8 +110,13 @@ final class SupabaseAppend: BlobAppend {
             defer { state.sending = [] }
             return state.sending
         }
-        for sent in sending { sent.task.cancel() }
+        // One that is cancelled may come to be after its removal: so each may end, if that does not take long.
+        let impatience = Task {
+            try await Task.sleep(for: Self.patience)
+            for sent in sending { sent.task.cancel() }
+        }
         for sent in sending { _ = await sent.task.result }
+        impatience.cancel()
         let (left, id) = state.withLock { state in
             defer { state.untold = [] }
             return (state.untold + sending.map(\.piece), state.staged.id)
