@@ -23,7 +23,7 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
             return (bucket.store, bucket)
         },
         StoreUnderTest(name: "Supabase") {
-            let bucket = try await TestSupabase.make()
+            let bucket = try await TestSupabase.makeAnywhere()
             return (bucket.store, bucket)
         },
     ]

@@ -29,7 +29,7 @@ struct CollectableUnderTest: Sendable, CustomTestStringConvertible {
             return Fixture(store: bucket.store, plant: { try await bucket.write($0, to: $1) }, keep: bucket)
         },
         CollectableUnderTest(name: "Supabase") {
-            let bucket = try await TestSupabase.make()
+            let bucket = try await TestSupabase.makeAnywhere()
             return Fixture(
                 store: bucket.store, plant: { try await bucket.write($0, to: $1) }, keep: bucket,
                 takes: TestSupabase.takes)

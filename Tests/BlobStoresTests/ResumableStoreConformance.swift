@@ -24,7 +24,7 @@ struct ResumableStoreUnderTest: Sendable, CustomTestStringConvertible {
             return (bucket.store, bucket)
         },
         ResumableStoreUnderTest(name: "Supabase") {
-            let bucket = try await TestSupabase.make()
+            let bucket = try await TestSupabase.makeAnywhere()
             return (bucket.store, bucket)
         },
     ]

@@ -153,7 +153,7 @@ extension BlobStoreError {
                 "the certificate of the project at \(bucket.url) is not trusted: \(error.message); name a file with its "
                     + "issuer's certificate in SSL_CERT_FILE, or correct the URL in CUSTODE_BUCKET")
         case ("NoReply", _): self = .unavailable("the Supabase project does not answer: \(error.message)")
-        case ("InvalidRequest", 404), (_, .some(300...399)):
+        case ("InvalidRequest", 404), ("Status404", _), (_, .some(300...399)):
             self = .unavailable(
                 "what answers at \(bucket.url) is no Supabase Storage; correct the URL in CUSTODE_BUCKET"
                     + Self.quoted(error.message))
