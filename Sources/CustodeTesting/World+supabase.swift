@@ -6,23 +6,23 @@ extension World {
     ///
     /// - Parameter url: That of a proxy before the stand-in that the service is to go by way of.
     public static func startOnSupabase(
-        settings: [String: String] = [:], standIn: SupabaseStandIn? = nil, url: String? = nil
+        ids: IDKind = .uuid, settings: [String: String] = [:], standIn: SupabaseStandIn? = nil, url: String? = nil
     ) async throws -> World {
-        let world = try await prepareOnSupabase(settings: settings, standIn: standIn, url: url)
+        let world = try await prepareOnSupabase(ids: ids, settings: settings, standIn: standIn, url: url)
         try await world.begin()
         return world
     }
 
     /// The same without schema and without starting the service.
     public static func prepareOnSupabase(
-        settings: [String: String] = [:], standIn: SupabaseStandIn? = nil, url: String? = nil
+        ids: IDKind = .uuid, settings: [String: String] = [:], standIn: SupabaseStandIn? = nil, url: String? = nil
     ) async throws -> World {
         let service = if let standIn { standIn } else { try await SupabaseStandIn.start() }
         let own = [
             "CUSTODE_BUCKET": "supabase://\(supabaseBucket)?url=\(url ?? service.url)",
             "CUSTODE_SUPABASE_KEY": service.serviceKey,
         ]
-        return try await prepare(settings: own.merging(settings) { $1 }, supabase: service)
+        return try await prepare(ids: ids, settings: own.merging(settings) { $1 }, supabase: service)
     }
 
     /// The stand-in that the bucket is of.

@@ -93,6 +93,33 @@ struct ProjectObjectTests {
         try await world.close()
     }
 
+    @Test("a user of any name has objects there: what their key is made of, the service takes, stores, signs and moves")
+    func anyName() async throws {
+        let world = try await World.startOnSupabase(
+            ids: .text, settings: World.swift.merging(["CUSTODE_DELIVERY": "redirect"]) { $1 })
+        let user = "auth0|ALICE +é%2F&?#;/../x"
+        try await world.addUser(id: user)
+        let job = try await world.newJob(.transcription, for: user)
+        let stored = try await world.store("input", of: job, Sample.wav(), type: "audio/wav")
+        let key = try #require(stored["key"].string)
+        #expect(try await world.get("input", of: job).body == Sample.wav())
+        let reply = try await world.send("GET", try await world.link("input", of: job), as: .stranger)
+        let location = try #require(reply.header("Location"))
+        let size = try await Command.succeed(
+            "/usr/bin/curl", ["-fsS", "-o", "/dev/null", "-w", "%{size_download}", location])
+        #expect(size == String(Sample.wav().count))
+        _ = try await world.jobWith("input")
+        try await world.sweep("--now", "+1m")
+        try await world.deleteJob(job)
+        let isTrashed = try await eventually(within: .seconds(20)) {
+            try await world.gc("--outbox-only", "--now", "+1h").status == 0 && world.place(of: key) == .trash
+        }
+        #expect(isTrashed)
+        #expect(try await world.collect(["restore", "--key", key]).status == 0)
+        #expect(try world.supabaseBytes(key) == Sample.wav())
+        try await world.close()
+    }
+
     private static func claims(_ token: Substring) throws -> JSON {
         var text = String(token.split(separator: ".")[1]).replacing("-", with: "+").replacing("_", with: "/")
         text += String(repeating: "=", count: (4 - text.count % 4) % 4)
