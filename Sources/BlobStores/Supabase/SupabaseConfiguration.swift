@@ -33,10 +33,9 @@ public struct SupabaseConfiguration: Sendable {
         guard let scheme = url.firstRange(of: "://"), ["http", "https"].contains(url[..<scheme.lowerBound]) else {
             return nil
         }
-        var trimmed = url[...]
-        while trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
-        let host = trimmed[scheme.upperBound...]
-        guard !host.isEmpty, !host.contains("@"), !host.contains("?"), !host.contains("#") else { return nil }
-        return host.contains("/") ? String(trimmed) : "\(trimmed)/storage/v1"
+        var place = url[scheme.upperBound...]
+        while place.hasSuffix("/") { place = place.dropLast() }
+        guard !place.isEmpty, !place.contains("@"), !place.contains("?"), !place.contains("#") else { return nil }
+        return url[..<scheme.upperBound] + place + (place.contains("/") ? "" : "/storage/v1")
     }
 }
