@@ -118,7 +118,7 @@ struct SupabaseError: SendingFailure, Equatable {
     /// Whether the object is not there; a bucket, or a route, that is not there is something else.
     var meansAbsent: Bool { code == "NoSuchKey" }
     /// Whether something is there already.
-    var meansTaken: Bool { code == "KeyAlreadyExists" || code == "ResourceAlreadyExists" }
+    var meansTaken: Bool { ["KeyAlreadyExists", "ResourceAlreadyExists", "BucketAlreadyExists"].contains(code) }
 }
 
 extension BlobStoreError {

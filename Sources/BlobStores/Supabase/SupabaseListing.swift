@@ -11,6 +11,8 @@ struct SupabaseListing: ListingPages {
     var canJump: Bool { false }
 
     func fetch(token: String?, startAfter: String?) async throws(BlobStoreError) -> [UInt8] {
+        // Of a bucket that is not there, or that the key may not see, the service lists nothing, and says no more.
+        if token == nil { try await store.bucket() }
         let wish = SupabaseJSON.PageWish(prefix: prefix, limit: Self.pageSize, cursor: token)
         do throws(SupabaseError) {
             return try await store.client.bytes(

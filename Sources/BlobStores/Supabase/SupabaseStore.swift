@@ -127,16 +127,15 @@ public final class SupabaseStore: PresigningStore {
         } catch {
             throw unavailable(error)
         }
-        guard let first = signed.first, let relative = first.signedURL else {
+        // Of what it tells only the token is its own: the names in it are as they are, which is no URL.
+        guard let told = signed.first?.signedURL, let token = told.firstRange(of: "?token=") else {
             guard try await find(key) == nil else {
                 throw .unavailable("Supabase Storage signs no URL: \(signed.first?.error ?? "it does not say why")")
             }
             throw .absent
         }
-        // Relative to the service, whatever it lies behind.
-        let start = relative.firstRange(of: "/object/sign/")?.lowerBound ?? relative.startIndex
         let name = fields.saveAs.map { "&download=\(SigV4.encode($0))" } ?? ""
-        return client.base + relative[start...] + name
+        return client.base + path("sign", key) + told[token.lowerBound...] + name
     }
 
     /// What a key's requests are addressed to, below `/object`.
