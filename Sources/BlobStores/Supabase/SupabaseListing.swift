@@ -3,6 +3,8 @@ internal import CustodeCore
 /// A bucket's listing in pages (`list-v2`).
 struct SupabaseListing: ListingPages {
     private static let pageSize = 1_000
+    /// A page that is longer tells something, and is read but once.
+    private static let longestEmptyPage = 1_024
 
     let store: SupabaseStore
     let prefix: String
@@ -11,15 +13,17 @@ struct SupabaseListing: ListingPages {
     var canJump: Bool { false }
 
     func fetch(token: String?, startAfter: String?) async throws(BlobStoreError) -> [UInt8] {
-        // Of a bucket that is not there, or that the key may not see, the service lists nothing, and says no more.
-        if token == nil { try await store.bucket() }
         let wish = SupabaseJSON.PageWish(prefix: prefix, limit: Self.pageSize, cursor: token)
+        let page: [UInt8]
         do throws(SupabaseError) {
-            return try await store.client.bytes(
+            page = try await store.client.bytes(
                 SupabaseRequest("POST", "/object/list-v2/\(store.bucketName)", json: wish))
         } catch {
             throw store.unavailable(error)
         }
+        // Of a bucket that is not there, or that this key may not see, it tells that there is nothing in it.
+        if token == nil, page.count < Self.longestEmptyPage, try read(page).blobs.isEmpty { try await store.bucket() }
+        return page
     }
 
     func read(_ bytes: [UInt8]) throws(BlobStoreError) -> RemoteListing.Page {
