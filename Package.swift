@@ -117,6 +117,8 @@ let package = Package(
         .testTarget(
             name: "ResumableTests", dependencies: ["CustodeTesting"], exclude: ["Clients"], swiftSettings: base),
         .testTarget(name: "S3Tests", dependencies: ["CustodeTesting"], swiftSettings: base),
+        .testTarget(
+            name: "SupabaseTests", dependencies: ["CustodeTesting"], exclude: ["Clients"], swiftSettings: base),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: base),
     ]
 )
