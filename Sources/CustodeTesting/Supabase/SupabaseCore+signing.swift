@@ -44,7 +44,8 @@ extension SupabaseCore {
     }
 
     private static func life(_ body: JSON) throws(SupabaseError) -> Duration {
-        guard let seconds = body["expiresIn"].int else {
+        // The server reads digits in a string as a number, and its own Python client sends them so.
+        guard let seconds = body["expiresIn"].int ?? body["expiresIn"].string.flatMap({ Int($0) }) else {
             throw .schema("body must have required property 'expiresIn'")
         }
         guard seconds >= 1 else { throw .schema("body/expiresIn must be >= 1") }
