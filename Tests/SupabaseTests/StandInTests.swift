@@ -167,6 +167,24 @@ struct StandInTests {
         #expect(try await connection.isClosed(within: .seconds(5)))
     }
 
+    @Test("of two creates at once, one wins; in older versions both think so", arguments: [true, false])
+    func racing(isChecked: Bool) async throws {
+        let project = try await Project.start { $0.rechecksCreates = isChecked }
+        let connection = try await RawConnection.open(port: project.server.port)
+        let fields = project.token() + ["Content-Length": "4", "Expect": "100-continue"]
+        try await connection.send(project.client.head("POST", "/storage/v1/object/box/x", headers: fields))
+        #expect(try await connection.readInterim() == 100)
+        #expect(try await project.put("x", "fast").status == 200)
+        try await connection.send("slow")
+        let reply = try await connection.read(to: "POST")
+        if isChecked {
+            expectRefusal(reply, "409", "KeyAlreadyExists")
+        } else {
+            #expect(reply.status == 200)
+        }
+        #expect(project.server.bytes(of: "x", in: "box") == Array((isChecked ? "fast" : "slow").utf8))
+    }
+
     @Test("deletions by name tell what went and are silent about the rest, in the order of the rows")
     func deletions() async throws {
         let project = try await Project.start()
