@@ -10,6 +10,8 @@ public final class World: Sendable {
     public let bucket: String
     /// The bucket, if it is an S3 gateway's.
     public let s3: S3Bucket?
+    /// The stand-in for Supabase Storage, if the bucket is of one.
+    public let supabase: SupabaseStandIn?
     /// The type of ids in the SaaS's tables.
     public let ids: IDKind
     /// The first user's id.
@@ -60,20 +62,23 @@ public final class World: Sendable {
     /// The same without schema and without starting the service.
     public static func prepare(
         ids: IDKind = .uuid, settings: [String: String] = [:], cluster: PrivatePostgres? = nil,
-        bucket: String? = nil, s3: S3Bucket? = nil
+        bucket: String? = nil, s3: S3Bucket? = nil, supabase: SupabaseStandIn? = nil
     ) async throws -> World {
         let postgres = if let cluster { cluster } else { try await PrivatePostgres.shared() }
         let database = try await postgres.createSaaSDatabase(ids: ids)
-        let world = try World(ids: ids, database: database, bucket: bucket, s3: s3, settings: settings)
+        let world = try World(
+            ids: ids, database: database, bucket: bucket, s3: s3, supabase: supabase, settings: settings)
         for id in [world.alice, world.bob] { try await world.addUser(id: id) }
         return world
     }
 
     private init(
-        ids: IDKind, database: TestDatabase, bucket: String?, s3: S3Bucket?, settings: [String: String]
+        ids: IDKind, database: TestDatabase, bucket: String?, s3: S3Bucket?, supabase: SupabaseStandIn?,
+        settings: [String: String]
     ) throws {
         self.ids = ids
         self.s3 = s3
+        self.supabase = supabase
         self.database = database
         bothKey = ServiceKey(id: "both", grants: ["delegate", "artifacts"])
         delegateKey = ServiceKey(id: "api", grants: ["delegate"])

@@ -22,6 +22,10 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
             let bucket = try await TestS3.make()
             return (bucket.store, bucket)
         },
+        StoreUnderTest(name: "Supabase") {
+            let bucket = try await TestSupabase.makeAnywhere()
+            return (bucket.store, bucket)
+        },
     ]
 }
 

@@ -23,6 +23,10 @@ struct ResumableStoreUnderTest: Sendable, CustomTestStringConvertible {
             let bucket = try await TestS3.make()
             return (bucket.store, bucket)
         },
+        ResumableStoreUnderTest(name: "Supabase") {
+            let bucket = try await TestSupabase.makeAnywhere()
+            return (bucket.store, bucket)
+        },
     ]
 }
 

@@ -140,8 +140,8 @@ struct S3ReadTests {
         let (bucket, _, key) = try await stored()
         let fields = PresignedFields(
             contentType: "text/plain; charset=utf-8", contentDisposition: "attachment; filename=\"a b.txt\"",
-            cacheControl: "private, no-store")
-        let url = bucket.store.presign(key, fields, seconds: 60)
+            cacheControl: "private, no-store", saveAs: nil)
+        let url = try await bucket.store.presign(key, fields, seconds: 60)
         let reply = try await Command.succeed("/usr/bin/curl", ["-sS", "-D", "-", "-o", "/dev/null", url])
         #expect(reply.hasPrefix("HTTP/1.1 200"))
         #expect(reply.contains("text/plain; charset=utf-8") && reply.contains("attachment; filename=\"a b.txt\""))
@@ -159,7 +159,7 @@ struct S3ReadTests {
         let late = try TestS3(
             bucket: bucket.store.configuration.bucket, endpoint: bucket.store.configuration.endpoint,
             clock: SkewedClock(seconds: -120))
-        let old = late.store.presign(key, fields, seconds: 60)
+        let old = try await late.store.presign(key, fields, seconds: 60)
         #expect(
             try await Command.succeed("/usr/bin/curl", ["-sS", "-o", "/dev/null", "-w", "%{http_code}", old]) == "403")
     }

@@ -91,3 +91,17 @@ extension CollectableStore {
     /// Removes whatever time it takes.
     func remove(_ keys: [String]) async -> [BlobStoreError?] { await remove(keys, while: { true }) }
 }
+
+extension BlobStore {
+    /// Starts an upload of any type.
+    func beginUpload(as key: ObjectKey, expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload {
+        try await beginUpload(as: key, contentType: "application/octet-stream", expectedSize: expectedSize)
+    }
+}
+
+extension ResumableStore {
+    /// Publishes what is of any type.
+    func publish(_ staged: StagedBlob, as key: ObjectKey?) async throws(BlobStoreError) {
+        try await publish(staged, as: key, contentType: "application/octet-stream")
+    }
+}

@@ -16,7 +16,7 @@ struct RandomFaultTests {
     private static func story(_ kind: BucketKind) -> FaultStory {
         // Another one tries other things.
         let given = ProcessInfo.processInfo.environment["CUSTODE_TEST_SEED"].flatMap { UInt64($0) }
-        let seed = (given ?? 0x5EED_0001) &+ (kind == .s3 ? 0x100 : 0)
+        let seed = (given ?? 0x5EED_0001) &+ [.directory: 0, .s3: 0x100, .supabase: 0x200][kind, default: 0]
         return Checkout.isFastRun
             ? FaultStory(seed: seed, points: 40, kills: 2, limit: .seconds(12))
             : FaultStory(seed: seed, points: 510, kills: 31, limit: .seconds(110))
@@ -27,12 +27,21 @@ struct RandomFaultTests {
         .tags(.slow), arguments: BucketKind.allCases)
     func faults(kind: BucketKind) async throws {
         let story = Self.story(kind)
-        let proxy = kind == .s3 ? try FaultProxy(to: try await PrivateRGW.shared().port) : nil
+        let proxy: FaultProxy?
         let world: World
-        if let proxy {
-            world = try await World.startOnS3(settings: Self.settings, endpoint: proxy.url)
-        } else {
+        switch kind {
+        case .directory:
+            proxy = nil
             world = try await World.start(settings: Self.settings)
+        case .s3:
+            let before = try FaultProxy(to: try await PrivateRGW.shared().port)
+            proxy = before
+            world = try await World.startOnS3(settings: Self.settings, endpoint: before.url)
+        case .supabase:
+            let standIn = try await SupabaseStandIn.start()
+            let before = try FaultProxy(to: standIn.port)
+            proxy = before
+            world = try await World.startOnSupabase(settings: Self.settings, standIn: standIn, url: before.url)
         }
         let second = try world.replica(kind == .directory ? ["CUSTODE_BUCKET": "file://" + world.bucket] : [:])
         try await second.start()
@@ -44,7 +53,8 @@ struct RandomFaultTests {
             for number in 0..<Self.clients {
                 group.addTask {
                     var client = FaultyClient(
-                        fleet: fleet, random: story.random(number), largest: kind == .s3 ? 20_000_000 : 12_000_000)
+                        fleet: fleet, random: story.random(number),
+                        largest: kind == .directory ? 12_000_000 : 20_000_000)
                     try await client.run()
                 }
             }

@@ -11,17 +11,20 @@ extension Tag {
 enum BucketKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case directory
     case s3
+    case supabase
 
     var testDescription: String { rawValue }
 
     private static let directories = Once { try await World.start() }
     private static let buckets = Once { try await World.startOnS3() }
+    private static let projects = Once { try await World.startOnSupabase() }
 
     /// The world of the tests that do not disturb one another.
     func shared() async throws -> World {
         switch self {
         case .directory: try await Self.directories.value()
         case .s3: try await Self.buckets.value()
+        case .supabase: try await Self.projects.value()
         }
     }
 
@@ -30,6 +33,7 @@ enum BucketKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
         switch self {
         case .directory: try await World.start(settings: settings)
         case .s3: try await World.startOnS3(settings: settings)
+        case .supabase: try await World.startOnSupabase(settings: settings)
         }
     }
 
@@ -38,6 +42,7 @@ enum BucketKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
         switch self {
         case .directory: try await World.prepare(settings: settings)
         case .s3: try await World.prepareOnS3(settings: settings)
+        case .supabase: try await World.prepareOnSupabase(settings: settings)
         }
     }
 }

@@ -212,6 +212,7 @@ extension World {
             let parts = try await s3.uploads().map(\.key).filter { $0.contains(id) || $0.contains(job.id) }
             return try await s3.keys(".custode/uploads/\(id)") + parts
         }
+        if supabase != nil { return try supabaseKeys(".custode/uploads/\(id)") }
         return TestFolder.files(below: bucket + "/.custode/uploads").keys.filter { $0.contains(id) }
     }
 }

@@ -26,7 +26,9 @@ extension DirectoryStore: ResumableStore {
     }
 
     /// Links the file to the key; one that is linked already is no fault.
-    public func publish(_ staged: StagedBlob, as key: ObjectKey?) async throws(BlobStoreError) {
+    public func publish(
+        _ staged: StagedBlob, as key: ObjectKey?, contentType: String
+    ) async throws(BlobStoreError) {
         guard let key else { return }
         try await threads.perform { () throws(BlobStoreError) in try self.link(staged, to: key.text) }
     }

@@ -44,7 +44,7 @@ public final class DirectoryStore: BlobStore {
 
     /// Starts what will become one object.
     public func beginUpload(
-        as key: ObjectKey, expectedSize: Int64?
+        as key: ObjectKey, contentType: String, expectedSize: Int64?
     ) async throws(BlobStoreError) -> any BlobUpload {
         let descriptor = try await threads.perform { () throws(BlobStoreError) in
             if let expectedSize, try self.freeBytes() < expectedSize { throw .noRoom }

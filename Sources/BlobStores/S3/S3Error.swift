@@ -2,7 +2,7 @@ internal import CustodeCore
 internal import HTTPFetch
 
 /// Why an S3 service did not do it.
-struct S3Error: Error, Sendable, Equatable {
+struct S3Error: SendingFailure, Equatable {
     /// The status; `nil` if there was no reply.
     let status: Int?
     /// The service's code, such as `NoSuchKey`; made from the status where it sends none.

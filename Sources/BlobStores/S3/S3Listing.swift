@@ -1,155 +1,19 @@
 internal import CustodeCore
 internal import Glibc
-internal import Synchronization
 
-/// A listing of a bucket, page by page (ListObjectsV2); the next page is asked for while one is read and worked on.
-final class S3Listing: BlobListing {
+/// A bucket's listing in pages (ListObjectsV2).
+struct S3Listing: ListingPages {
     private static let pageSize = 1_000
 
-    private struct State {
-        /// Where the listing goes on; `nil` at its start.
-        var token: String?
-        /// The key to go on after, in the place of a token.
-        var startAfter: String?
-        var last: String?
-        var hasEnded = false
-        /// The page that was asked for ahead, and by which token.
-        var ahead: (token: String, task: Task<Result<[UInt8], BlobStoreError>, Never>)?
+    let store: S3Store
+    let prefix: String
 
-        mutating func dropAhead() {
-            ahead?.task.cancel()
-            ahead = nil
-        }
-    }
+    var canJump: Bool { true }
 
-    private struct Page: Sendable {
-        var blobs: [ListedBlob] = []
-        var unreadable = 0
-        var token: String?
-        var isTruncated = false
-    }
-
-    private let store: S3Store
-    private let scope: ListingScope
-    private let state = Mutex(State())
-
-    init(store: S3Store, scope: ListingScope) {
-        self.store = store
-        self.scope = scope
-    }
-
-    deinit { state.withLock { $0.dropAhead() } }
-
-    func next() async throws(BlobStoreError) -> ListingPage? {
-        while true {
-            guard !state.withLock({ $0.hasEnded }) else { return nil }
-            let page: Page
-            do throws(BlobStoreError) {
-                let bytes = try await nextBytes()
-                askAhead(bytes)
-                page = try Self.read(bytes)
-                try advance(past: page)
-            } catch {
-                // Nothing follows a page that is missing.
-                state.withLock { state in
-                    state.hasEnded = true
-                    state.dropAhead()
-                }
-                throw error
-            }
-            let told = page.blobs.filter { !isExcluded($0.key) }
-            if !told.isEmpty || page.unreadable > 0 { return ListingPage(blobs: told, unreadable: page.unreadable) }
-        }
-    }
-
-    private func nextBytes() async throws(BlobStoreError) -> [UInt8] {
-        let (ahead, token, startAfter) = state.withLock { state in
-            defer { state.ahead = nil }
-            return (state.ahead, state.token, state.startAfter)
-        }
-        guard let ahead else { return try await Self.fetch(store, scope, token: token, startAfter: startAfter) }
-        let result = await withTaskCancellationHandler {
-            await ahead.task.value
-        } onCancel: {
-            ahead.task.cancel()
-        }
-        return try result.get()
-    }
-
-    /// Asks for the page that a page seems to name, before that is read: whether it does is checked after.
-    private func askAhead(_ bytes: [UInt8]) {
-        guard let token = Self.glimpseToken(bytes) else { return }
-        let (store, scope) = (store, scope)
-        // Not adrift: `ahead` holds it, which the next call awaits and the end of the listing cancels.
-        let task = Task {
-            await Result.of { () throws(BlobStoreError) in
-                try await Self.fetch(store, scope, token: token, startAfter: nil)
-            }
-        }
-        state.withLock { $0.ahead = (token, task) }
-    }
-
-    /// The token for the next page, where it stands plainly before the entries of a document or behind them.
-    private static func glimpseToken(_ bytes: [UInt8]) -> String? {
-        for edge in [bytes.prefix(4_096), bytes.suffix(4_096)] {
-            let text = String(decoding: edge, as: UTF8.self)
-            guard let tag = text.firstRange(of: "<NextContinuationToken>"),
-                let end = text[tag.upperBound...].firstRange(of: "<")
-            else { continue }
-            let token = text[tag.upperBound..<end.lowerBound]
-            return token.contains("&") ? nil : String(token)
-        }
-        return nil
-    }
-
-    /// Checks that a page follows the one before, and notes where the listing goes on.
-    private func advance(past page: Page) throws(BlobStoreError) {
-        let failure = state.withLock { state -> BlobStoreError? in
-            for blob in page.blobs {
-                if let last = state.last, !last.utf8.lexicographicallyPrecedes(blob.key.utf8) {
-                    state.hasEnded = true
-                    return .unavailable("the bucket's listing is not in the order of its keys, or tells one twice")
-                }
-                state.last = blob.key
-            }
-            guard page.isTruncated else {
-                state.hasEnded = true
-                state.dropAhead()
-                return nil
-            }
-            guard let token = page.token, token != state.token else {
-                state.hasEnded = true
-                return .unavailable(
-                    "the bucket's listing does not advance: a page says where to go on as the one before did")
-            }
-            state.token = token
-            state.startAfter = nil
-            // Over a long stretch that is left out it is quicker to jump.
-            if let last = page.blobs.last?.key,
-                let stretch = scope.excluded.first(where: { Self.begins(last, with: $0) })
-            {
-                state.token = nil
-                state.startAfter = stretch + "\u{10FFFF}"
-                // A service that passes over it goes back, which is noticed.
-                state.last = state.startAfter
-            }
-            if state.ahead?.token != state.token { state.dropAhead() }
-            return nil
-        }
-        if let failure { throw failure }
-    }
-
-    private func isExcluded(_ key: String) -> Bool { scope.excluded.contains { Self.begins(key, with: $0) } }
-
-    // By bytes: to Swift, strings that look the same are equal.
-    private static func begins(_ key: String, with prefix: String) -> Bool { key.utf8.starts(with: prefix.utf8) }
-
-    private static func fetch(
-        _ store: S3Store, _ scope: ListingScope, token: String?, startAfter: String?
-    ) async throws(BlobStoreError) -> [UInt8] {
+    func fetch(token: String?, startAfter: String?) async throws(BlobStoreError) -> [UInt8] {
         var request = S3Request("GET", nil)
         request.query = [
-            ("list-type", "2"), ("max-keys", String(pageSize)), ("encoding-type", "url"), ("prefix", scope.prefix),
+            ("list-type", "2"), ("max-keys", String(Self.pageSize)), ("encoding-type", "url"), ("prefix", prefix),
         ]
         if let token { request.query.append(("continuation-token", token)) }
         if let startAfter { request.query.append(("start-after", startAfter)) }
@@ -160,18 +24,18 @@ final class S3Listing: BlobListing {
         }
     }
 
-    private static func read(_ bytes: [UInt8]) throws(BlobStoreError) -> Page {
+    func read(_ bytes: [UInt8]) throws(BlobStoreError) -> RemoteListing.Page {
         guard let document = XMLTree.read(bytes), document.name == "ListBucketResult",
             let isTruncated = document.text("IsTruncated")
         else { throw .unavailable("the bucket's service answers a listing with something else, or with half of it") }
-        var page = Page(token: document.text("NextContinuationToken"), isTruncated: isTruncated == "true")
+        var page = RemoteListing.Page(token: document.text("NextContinuationToken"), isTruncated: isTruncated == "true")
         let isEncoded = document.text("EncodingType") == "url"
         for entry in document.children where entry.name == "Contents" {
             guard let encoded = entry.text("Key"), let etag = entry.text("ETag"),
                 let size = entry.text("Size").flatMap({ Int64($0) }),
-                let modified = entry.text("LastModified").flatMap(moment)
+                let modified = entry.text("LastModified").flatMap(Self.moment)
             else { throw .unavailable("the bucket's listing lacks a key, a tag, a size or a date") }
-            guard let key = isEncoded ? decode(encoded) : encoded else {
+            guard let key = isEncoded ? Self.decode(encoded) : encoded else {
                 page.unreadable += 1
                 continue
             }
@@ -230,5 +94,18 @@ final class S3Listing: BlobListing {
         (time.tm_year, time.tm_mon, time.tm_mday) = (parts[0] - 1_900, parts[1] - 1, parts[2])
         (time.tm_hour, time.tm_min, time.tm_sec) = (parts[3], parts[4], parts[5])
         return Timestamp(seconds: Int64(timegm(&time)))
+    }
+
+    /// The token for the next page, where it stands plainly before the entries of a document or behind them.
+    func glimpseToken(_ bytes: [UInt8]) -> String? {
+        for edge in [bytes.prefix(4_096), bytes.suffix(4_096)] {
+            let text = String(decoding: edge, as: UTF8.self)
+            guard let tag = text.firstRange(of: "<NextContinuationToken>"),
+                let end = text[tag.upperBound...].firstRange(of: "<")
+            else { continue }
+            let token = text[tag.upperBound..<end.lowerBound]
+            return token.contains("&") ? nil : String(token)
+        }
+        return nil
     }
 }

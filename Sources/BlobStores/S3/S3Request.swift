@@ -2,7 +2,7 @@ internal import HTTPFetch
 internal import NIOCore
 
 /// One request to an S3 service.
-struct S3Request: Sendable {
+struct S3Request: SendableAgain {
     var method: String
     /// The object; `nil` for the bucket.
     var key: String?

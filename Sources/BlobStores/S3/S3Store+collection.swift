@@ -10,7 +10,9 @@ extension S3Store: CollectableStore {
     private static let removedAtOnce = 250
 
     /// Lists objects in the order of their keys' bytes, 1,000 at a time.
-    public func list(_ scope: ListingScope) -> any BlobListing { S3Listing(store: self, scope: scope) }
+    public func list(_ scope: ListingScope) -> any BlobListing {
+        RemoteListing(S3Listing(store: self, prefix: scope.prefix), scope: scope)
+    }
 
     /// Moves objects by copying them on the service's side, each only if it is still what was expected.
     public func move(

@@ -26,7 +26,9 @@ extension S3Store: ResumableStore {
     }
 
     /// Puts the parts together; an object that is this upload's already is no fault.
-    public func publish(_ staged: StagedBlob, as key: ObjectKey?) async throws(BlobStoreError) {
+    public func publish(
+        _ staged: StagedBlob, as key: ObjectKey?, contentType: String
+    ) async throws(BlobStoreError) {
         guard key == nil else { return try await publish(staged, at: key?.text ?? "") }
         do throws(BlobStoreError) {
             try await publish(staged, at: Self.whole(staged.id))

@@ -50,7 +50,7 @@ public final class S3Store: PresigningStore {
     ///
     /// - Throws: ``BlobStoreError/keyTaken`` at once for an upload that will come in parts, which belong to a key.
     public func beginUpload(
-        as key: ObjectKey, expectedSize: Int64?
+        as key: ObjectKey, contentType: String, expectedSize: Int64?
     ) async throws(BlobStoreError) -> any BlobUpload {
         let plan = PartPlan(expectedSize: expectedSize)
         if expectedSize.map({ $0 > plan.size(of: 1) }) ?? true, try await find(key.text) != nil { throw .keyTaken }
@@ -63,10 +63,10 @@ public final class S3Store: PresigningStore {
         guard !key.isEmpty else { throw .absent }
         guard let plan else {
             guard let found = try await find(key) else { throw .absent }
-            return S3Blob(store: self, key: key, etag: found.etag, size: found.size, first: nil)
+            return blob(key, etag: found.etag, size: found.size, first: nil)
         }
         var request = S3Request("GET", key)
-        if case .part(let range) = plan { request.headers.append(("range", S3Blob.field(range))) }
+        if case .part(let range) = plan { request.headers.append(("range", RemoteBlob.field(range))) }
         let response: FetchResponse
         do throws(S3Error) {
             response = try await sender.send(request)
@@ -82,8 +82,26 @@ public final class S3Store: PresigningStore {
             case .whole: size > 0 ? ByteRange(first: 0, last: size - 1) : nil
             case .part(let range): response.status == 206 ? range : nil
             }
-        return S3Blob(
-            store: self, key: key, etag: etag, size: size, first: range.map { ($0, response.body) })
+        return blob(key, etag: etag, size: size, first: range.map { ($0, response.body) })
+    }
+
+    private func blob(_ key: String, etag: String, size: Int64, first: (ByteRange, FetchBody)?) -> RemoteBlob {
+        RemoteBlob(size: size, first: first, refusal: { self.refusal(S3Error($0)) }) { range throws(BlobStoreError) in
+            var request = S3Request("GET", key)
+            request.headers = [("range", RemoteBlob.field(range)), ("if-match", etag)]
+            do throws(S3Error) {
+                let response = try await self.sender.send(request)
+                guard response.status == 206 || range.count == size else {
+                    throw S3Error(
+                        status: response.status, code: "RangeIgnored", message: "a range was asked for and not given",
+                        mayBeDone: false, isPassing: false)
+                }
+                return response.body
+            } catch {
+                if error.isPreconditionFailed { throw .unavailable("an object was written anew while it was read") }
+                throw self.refusal(error)
+            }
+        }
     }
 
     /// Confirms that the bucket answers, and takes these keys.
@@ -92,7 +110,9 @@ public final class S3Store: PresigningStore {
     /// A URL from which an object can be had, without any further credential, for so many seconds.
     ///
     /// - Parameter fields: What the reply's `Content-Type`, `Content-Disposition` and `Cache-Control` must be; signed.
-    public func presign(_ key: String, _ fields: PresignedFields, seconds: Int) -> String {
+    public func presign(
+        _ key: String, _ fields: PresignedFields, seconds: Int
+    ) async throws(BlobStoreError) -> String {
         client.presigned(
             key,
             [

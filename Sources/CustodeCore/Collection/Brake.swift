@@ -20,6 +20,8 @@ public enum Brake: String, Sendable, CaseIterable, Error {
     case rowSecurity = "row_security"
     /// The bucket's listing failed, or is not in order.
     case listing
+    /// The bucket's service refuses all work until somebody pays.
+    case quota
     /// Clocks differ.
     case clockSkew = "clock_skew"
     /// What was listed is too long ago.
@@ -52,6 +54,14 @@ public struct BrakeHeld: Error, Sendable, Equatable {
         self.brake = brake
         self.sentence = sentence
     }
+}
+
+extension BrakeHeld {
+    /// What a bucket that is over its quota stops: nothing is tried, and so nothing counted as failed, until there is room.
+    static let overQuota = BrakeHeld(
+        .quota,
+        "the bucket is full or over its quota, and its service refuses even removals; enlarge it, or pay, and collection goes "
+            + "on by itself")
 }
 
 /// How much a sweep would remove, beside how much there is.

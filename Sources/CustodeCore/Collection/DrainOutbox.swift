@@ -81,6 +81,7 @@ public struct DrainOutbox: Sendable {
         if !absent.isEmpty { try await parts.catalog.forgetAbsent(absent) }
         var failures: [EventFailure] = []
         var released: [Int64] = []
+        var isOverQuota = false
         for (condemned, disposition) in zip(batch, try await quarantine(batch)) {
             let ids = wanted[condemned.key]?.events ?? []
             switch disposition {
@@ -90,6 +91,9 @@ public struct DrainOutbox: Sendable {
                 answered += ids
             case .absent, .alive: answered += ids
             case .busy: released += ids
+            case .overQuota:
+                isOverQuota = true
+                released += ids
             case .failed(let reason):
                 report.noteFailure(condemned.key.text, reason)
                 failures += ids.map { EventFailure(id: $0, reason: reason) }
@@ -98,5 +102,6 @@ public struct DrainOutbox: Sendable {
         if !answered.isEmpty { try await parts.catalog.dropEvents(answered) }
         if !released.isEmpty { try await parts.catalog.releaseEvents(released) }
         if !failures.isEmpty { try await parts.catalog.noteFailures(failures) }
+        if isOverQuota { throw BrakeHeld.overQuota }
     }
 }

@@ -42,6 +42,8 @@ struct Preflight {
             let found = try await parts.marker.read()
             if let mismatch = expected.mismatch(with: found?.identity) { throw BrakeHeld(.identity, mismatch) }
             return World(circumstances: circumstances, mark: found?.mark ?? "", bucketAhead: bucketAhead)
+        } catch BlobStoreError.noRoom {
+            throw BrakeHeld.overQuota
         } catch let error as BlobStoreError {
             throw BrakeHeld(.listing, "the bucket does not answer: \(error); see custode check")
         }

@@ -25,6 +25,8 @@ struct Quarantine {
         case busy
         /// It is in its place, and the store failed or it is not what was listed.
         case failed(String)
+        /// It is in its place, and the store does nothing more for us.
+        case overQuota
     }
 
     /// - Throws: ``CatalogError``; what was moved before is told by the claims.
@@ -79,6 +81,7 @@ struct Quarantine {
             // Not removed from its place, since the claim was lost; if the leadership was as well, the next step finds
             // out.
             return (.busy, .released)
+        case .failed(.noRoom): return (.overQuota, .released)
         case .failed(let error):
             // Where it is decides whether the claim may go; if that cannot be told, the claim tells of it later.
             let isInPlace = (try? await store.facts(of: [condemned.key.text]))?.first.flatMap { $0 } != nil

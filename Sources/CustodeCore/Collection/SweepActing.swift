@@ -56,6 +56,7 @@ struct SweepActing {
         // On the leader's own connection: if that is gone, so is the lock, and somebody else may lead.
         try await leadership.renew()
         var staying: [ListedBlob] = []
+        var isOverQuota = false
         for (one, disposition) in zip(condemned, try await quarantine(condemned)) {
             switch disposition {
             case .quarantined:
@@ -65,9 +66,11 @@ struct SweepActing {
             case .failed(let reason):
                 report.noteFailure(one.key.text, reason)
                 staying.append(ListedBlob(key: one.key.text, facts: one.facts))
+            case .overQuota: isOverQuota = true
             case .absent, .alive: break
             }
         }
+        if isOverQuota { throw BrakeHeld.overQuota }
         if !staying.isEmpty { try await waiting.append(staying) }
         parts.progress(CollectionProgress(.quarantining, done: report.quarantined, total: report.due))
     }

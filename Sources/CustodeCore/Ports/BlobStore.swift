@@ -7,10 +7,14 @@ public protocol BlobStore: Sendable {
     /// Starts receiving the bytes of one object; nothing is at its key before they are published.
     ///
     /// - Parameter key: Where they are to go.
+    /// - Parameter contentType: What a store that serves readers itself tells them, if it cannot be told when a URL is
+    ///   signed.
     /// - Parameter expectedSize: The size in bytes, where the client declared it.
     /// - Throws: ``BlobStoreError/noRoom`` at once if the declared size cannot fit. ``BlobStoreError/keyTaken`` if the
     ///   key holds something, from stores that must know before the bytes come.
-    func beginUpload(as key: ObjectKey, expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload
+    func beginUpload(
+        as key: ObjectKey, contentType: String, expectedSize: Int64?
+    ) async throws(BlobStoreError) -> any BlobUpload
 
     /// Opens an object for reading; what is read belongs to one and the same writing of it.
     ///

@@ -19,8 +19,9 @@ public protocol ResumableStore: CollectableStore {
     ///
     /// Repeating it after an interruption finishes it: bytes that are at the key already, of this upload, are no fault.
     ///
+    /// - Parameter contentType: As for ``BlobStore/beginUpload(as:contentType:expectedSize:)``.
     /// - Throws: ``BlobStoreError/keyTaken`` if the key holds something else; the bytes stay.
-    func publish(_ staged: StagedBlob, as key: ObjectKey?) async throws(BlobStoreError)
+    func publish(_ staged: StagedBlob, as key: ObjectKey?, contentType: String) async throws(BlobStoreError)
 
     /// Reads a whole partial upload, once it was published as none.
     func read(_ staged: StagedBlob) async throws(BlobStoreError) -> any OpenBlob

@@ -42,7 +42,8 @@ extension PutObject {
     ) async throws -> any BlobUpload {
         for _ in 0..<Self.keyAttempts {
             do {
-                return try await store.beginUpload(as: intent.key, expectedSize: admission.request.length)
+                return try await store.beginUpload(
+                    as: intent.key, contentType: contentType, expectedSize: admission.request.length)
             } catch BlobStoreError.keyTaken {
                 intent = try await catalog.move(intent, to: firstKeys(admission, contentType: contentType).suffixed)
             }

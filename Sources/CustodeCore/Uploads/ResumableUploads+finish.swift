@@ -1,6 +1,7 @@
 extension ResumableUploads {
     /// Finishes an upload that is held and whose bytes have all come.
     func complete(_ upload: ResumableUpload) async throws -> Standing {
+        watch.enter(upload) {}
         var session: AppendSession
         do {
             session = try AppendSession(upload, self)
@@ -42,6 +43,8 @@ extension ResumableUploads {
 
     /// Publishes an upload that is held, and complete, and stored; whoever came here before and was interrupted.
     func publish(_ held: ResumableUpload) async throws -> Standing {
+        // A store may take long for it; whoever waits meanwhile is not to take a lease for run out.
+        watch.enter(held) {}
         do {
             guard held.target != nil else { return try await publishPartial(held) }
             let upload = try await place(held)
@@ -58,8 +61,11 @@ extension ResumableUploads {
         }
     }
 
+    /// Nobody reads a partial upload but this service.
+    private static let partialType = "application/octet-stream"
+
     private func publishPartial(_ held: ResumableUpload) async throws -> Standing {
-        try await store.publish(held.staged, as: nil)
+        try await store.publish(held.staged, as: nil, contentType: Self.partialType)
         var upload = held
         upload.state = .done(nil)
         try await note(upload, release: true)
@@ -69,11 +75,13 @@ extension ResumableUploads {
     /// Gives the bytes their key, moving on from one that something else holds.
     private func place(_ held: ResumableUpload) async throws -> ResumableUpload {
         var upload = held
+        let contentType = held.progress.contentType ?? Self.partialType
         for _ in 0..<PutObject.keyAttempts {
-            do {
-                try await store.publish(upload.staged, as: upload.intent?.key)
+            do throws(BlobStoreError) {
+                try await store.publish(upload.staged, as: upload.intent?.key, contentType: contentType)
                 return upload
-            } catch BlobStoreError.keyTaken {
+            } catch {
+                guard error == .keyTaken else { throw error }
                 guard let intent = upload.intent else { throw BlobStoreError.keyTaken }
                 upload.intent = try await catalog.move(intent, to: keys(of: upload).suffixed)
                 try await note(upload)

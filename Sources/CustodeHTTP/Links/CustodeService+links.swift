@@ -71,7 +71,7 @@ extension CustodeService {
         }
         request.sentByOthers = true
         let reply = try await readObject(claims, request)
-        return redirect(reply.record, claims, presigner)
+        return try await redirect(reply.record, claims, presigner)
     }
 
     func upload(_ exchange: Exchange, _ token: String) async throws -> Reply {

@@ -45,16 +45,19 @@ extension CustodeService {
     private static let longestRedirect: Int64 = 60
 
     /// Sends a reader to the bucket, for no longer than the link lives.
-    func redirect(_ record: ObjectRecord, _ link: LinkClaims, _ presigner: any PresigningStore) -> Reply {
+    func redirect(
+        _ record: ObjectRecord, _ link: LinkClaims, _ presigner: any PresigningStore
+    ) async throws(BlobStoreError) -> Reply {
         var usual = Reply(.found)
         addServingRules(record, link.disposition, to: &usual)
         let fields = PresignedFields(
             contentType: usual.fields[.contentType] ?? "application/octet-stream",
             contentDisposition: usual.fields[.contentDisposition] ?? "attachment",
-            cacheControl: Self.cacheControl)
+            cacheControl: Self.cacheControl,
+            saveAs: Self.disposition(of: record, link.disposition) == .inline ? nil : Self.name(of: record))
         let left = (link.expiresAt.microseconds - clock.now().microseconds) / 1_000_000
         var reply = Reply(.found)
-        reply.fields[.location] = presigner.presign(
+        reply.fields[.location] = try await presigner.presign(
             record.key, fields, seconds: Int(max(1, min(Self.longestRedirect, left))))
         reply.fields[.cacheControl] = Self.cacheControl
         reply.fields[.referrerPolicy] = "no-referrer"
@@ -77,20 +80,25 @@ extension CustodeService {
     }
 
     private func addServingRules(_ record: ObjectRecord, _ wanted: Disposition, to reply: inout Reply) {
-        let mayBeInline =
-            wanted == .inline
-            && (record.contentType.hasPrefix("audio/") || record.contentType.hasPrefix("video/")
-                || record.contentType == "text/plain")
-        let name = record.filename ?? Self.usualName(of: record)
         reply.fields[.contentType] = Self.servedType(record.contentType)
         reply.fields[.contentDisposition] = ContentDisposition.field(
-            mayBeInline ? .inline : .attachment, filename: name)
+            Self.disposition(of: record, wanted), filename: Self.name(of: record))
         reply.fields[.xContentTypeOptions] = "nosniff"
         reply.fields[.contentSecurityPolicy] = "default-src 'none'; sandbox"
         reply.fields[.crossOriginResourcePolicy] = configuration.corsOrigins.isEmpty ? "same-site" : "cross-origin"
         reply.fields[.referrerPolicy] = "no-referrer"
         reply.fields[.acceptRanges] = "bytes"
     }
+
+    /// Shown only if it is wanted so and can do no harm.
+    private static func disposition(of record: ObjectRecord, _ wanted: Disposition) -> Disposition {
+        let isHarmless =
+            record.contentType.hasPrefix("audio/") || record.contentType.hasPrefix("video/")
+            || record.contentType == "text/plain"
+        return wanted == .inline && isHarmless ? .inline : .attachment
+    }
+
+    private static func name(of record: ObjectRecord) -> String { record.filename ?? usualName(of: record) }
 
     private static func servedType(_ type: String) -> String {
         switch type {

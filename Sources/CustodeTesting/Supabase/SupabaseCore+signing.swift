@@ -44,7 +44,7 @@ extension SupabaseCore {
     }
 
     private static func life(_ body: JSON) throws(SupabaseError) -> Duration {
-        // The server reads digits in a string as a number, and its own Python client sends them so.
+        // A number that is written as a text is one: the server's own clients send it so.
         guard let seconds = body["expiresIn"].int ?? body["expiresIn"].string.flatMap({ Int($0) }) else {
             throw .schema("body must have required property 'expiresIn'")
         }

@@ -54,6 +54,7 @@ struct CollectionStatements: Sendable {
         update custode.outbox set claimed_by = null, claimed_until = null
         where claimed_by in (select id from custode.gc_runs where epoch < $1)
         """)
+    let unlock = PostgresStatement(name: nil, "select pg_advisory_unlock($1)")
     let resign = PostgresStatement(
         name: nil, "update custode.gc_leader set lease_until = '-infinity' where epoch = $1")
     let see = PostgresStatement(

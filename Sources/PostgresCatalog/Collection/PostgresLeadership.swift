@@ -97,10 +97,12 @@ final class PostgresLeadership: CollectionLeadership {
     }
 
     func resign() async {
-        let (connection, resign, epoch) = (connection, catalog.statements.resign, fence.epoch)
+        let (connection, statements, epoch) = (connection, catalog.statements, fence.epoch)
         // A task of its own, since the run's may have been cancelled; awaited, so never adrift.
         await Task {
-            _ = try? await connection.query(resign, [.int(epoch)])
+            // The lock first: were the lease over before it, one could lead without the lock, and the next one with it.
+            _ = try? await connection.query(statements.unlock, [.int(Self.lock)])
+            _ = try? await connection.query(statements.resign, [.int(epoch)])
             await connection.close()
         }.value
     }

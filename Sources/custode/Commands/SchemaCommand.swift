@@ -44,6 +44,7 @@ struct SchemaCommand: AsyncParsableCommand {
             let pool = try parts.collectionPool()
             do {
                 try await parts.withBucket { store, _ in
+                    try await (store as? any PreparedStore)?.prepare()
                     let catalog = try await parts.collection(pool)
                     print(try await parts.bucketMark(store).claim(catalog.circumstances(), adopt: adopt).sentence)
                 }

@@ -46,7 +46,7 @@ struct Parts {
         try await PostgresConnection.connect(PostgresConfiguration(uri: try settings.requireDatabase()))
     }
 
-    /// Opens the bucket; an S3 one is not asked for anything yet.
+    /// Opens the bucket; one behind a network is not asked for anything yet.
     ///
     /// - Parameter threads: Where system calls that may wait for a disk are made; running.
     func bucket(_ threads: NIOThreadPool) throws -> Bucket {
@@ -61,6 +61,14 @@ struct Parts {
                 accessKey: location.accessKey, secretKey: location.secretKey,
                 spoolDirectory: settings.stateDirectory)
             let store = try S3Store(configuration, fetcher: fetcher, threads: threads, clock: clock, random: random)
+            return Bucket(store: store, fetcher: fetcher)
+        case .supabase(let location):
+            makeStateDirectory()
+            let fetcher = try Fetcher(certificates: Self.certificates)
+            let configuration = SupabaseConfiguration(
+                bucket: location.bucket, url: location.url, key: location.key, spoolDirectory: settings.stateDirectory)
+            let store = try SupabaseStore(
+                configuration, fetcher: fetcher, threads: threads, clock: clock, random: random)
             return Bucket(store: store, fetcher: fetcher)
         }
     }

@@ -64,14 +64,11 @@ struct SettingReader {
     mutating func bucket() -> BucketLocation? {
         guard let value = optional(.bucket) else { return nil }
         if value.hasPrefix("s3://") { return s3Bucket(value) }
-        if value.hasPrefix("supabase://") {
-            own.append("CUSTODE_BUCKET: this version serves directories and S3; write file:///directory or s3://bucket")
-            return nil
-        }
+        if value.hasPrefix("supabase://") { return supabaseBucket(value) }
         guard value.hasPrefix("file:///"), let path = value.dropFirst("file://".count).removingPercentEncoding,
             path.count > 1, !path.contains("?")
         else {
-            own.append("CUSTODE_BUCKET: \(value) is neither file:///directory nor s3://bucket?…")
+            own.append("CUSTODE_BUCKET: \(value) is none of file:///directory, s3://bucket?…, supabase://bucket?url=…")
             return nil
         }
         return .directory(path)
@@ -81,13 +78,16 @@ struct SettingReader {
         let mode = text(.delivery, "stream")
         let prefix = optional(.accelPrefix)
         var isDirectory = true
-        if case .s3? = bucket { isDirectory = false }
+        switch bucket {
+        case .s3, .supabase: isDirectory = false
+        case .directory, nil: break
+        }
         switch mode {
         case "stream":
             if prefix != nil { own.append("CUSTODE_ACCEL_PREFIX: only CUSTODE_DELIVERY=accel uses it") }
             return .stream
         case "accel" where !isDirectory:
-            own.append("CUSTODE_DELIVERY: accel goes with a directory; S3 has stream and redirect")
+            own.append("CUSTODE_DELIVERY: accel goes with a directory; S3 and Supabase have stream and redirect")
         case "accel":
             var prefix = prefix ?? "/custode-internal/"
             if !prefix.hasPrefix("/") { own.append("CUSTODE_ACCEL_PREFIX: \(prefix) must begin with a slash") }

@@ -77,7 +77,8 @@ struct Settings: CustomStringConvertible {
     func requireBucket() throws -> BucketLocation {
         guard let bucket else {
             throw Faults(list: [
-                "CUSTODE_BUCKET: required; such as file:///var/lib/custode/bucket or s3://bucket?region=eu-central-1"
+                "CUSTODE_BUCKET: required; such as file:///var/lib/custode/bucket, s3://bucket?region=eu-central-1 or "
+                    + "supabase://bucket?url=https://ref.supabase.co"
             ])
         }
         return bucket
@@ -111,6 +112,15 @@ enum BucketLocation: Equatable {
     case directory(String)
     /// A bucket of an S3-compatible service.
     case s3(S3Location)
+    /// A bucket of a Supabase project.
+    case supabase(SupabaseLocation)
+}
+
+/// A bucket of a Supabase project, and the key to it.
+struct SupabaseLocation: Equatable {
+    let bucket: String
+    let url: String
+    let key: SupabaseConfiguration.Key
 }
 
 /// A bucket of an S3-compatible service, and the keys to it.

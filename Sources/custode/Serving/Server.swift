@@ -31,6 +31,7 @@ struct Server {
         Allocator.keepPieces()
         let parts = Parts(settings)
         let resources = try Resources(parts)
+        try await prepare(resources.bucket, parts)
         try await ServiceGroup(configuration: try await services(resources, parts)).run()
         try await resources.close()
         parts.logger.notice("stopped")
@@ -66,6 +67,15 @@ struct Server {
             await bucket.close()
             sniffer.shutdown()
             try await threads.shutdownGracefully()
+        }
+    }
+
+    /// A bucket that does not answer may later; one that is not to be used never will.
+    private func prepare(_ bucket: Bucket, _ parts: Parts) async throws {
+        do {
+            try await bucket.prepare()
+        } catch let error as BlobStoreError {
+            parts.logger.error("the bucket cannot be used yet: \(error)")
         }
     }
 

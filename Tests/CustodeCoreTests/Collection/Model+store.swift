@@ -2,7 +2,9 @@ import CustodeCore
 import NIOCore
 
 extension Model: CollectableStore {
-    func beginUpload(as key: ObjectKey, expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload {
+    func beginUpload(as key: ObjectKey, contentType: String, expectedSize: Int64?) async throws(BlobStoreError)
+        -> any BlobUpload
+    {
         throw .noRoom
     }
 

@@ -19,7 +19,9 @@ struct Shuffled: CollectableStore {
     func clock() async throws(BlobStoreError) -> Timestamp { try await model.clock() }
     func marker() async throws(BlobStoreError) -> [UInt8]? { nil }
     func setMarker(_ bytes: [UInt8]) async throws(BlobStoreError) {}
-    func beginUpload(as key: ObjectKey, expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload {
+    func beginUpload(as key: ObjectKey, contentType: String, expectedSize: Int64?) async throws(BlobStoreError)
+        -> any BlobUpload
+    {
         throw .noRoom
     }
     func open(_ key: String, reading plan: RangePlan?) async throws(BlobStoreError) -> any OpenBlob { throw .absent }

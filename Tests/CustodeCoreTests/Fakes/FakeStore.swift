@@ -36,7 +36,9 @@ final class FakeStore: BlobStore {
         if let fault = state.withLock({ $0.faults[call] }) { throw fault }
     }
 
-    func beginUpload(as key: ObjectKey, expectedSize: Int64?) async throws(BlobStoreError) -> any BlobUpload {
+    func beginUpload(as key: ObjectKey, contentType: String, expectedSize: Int64?) async throws(BlobStoreError)
+        -> any BlobUpload
+    {
         journal.note(.beginUpload)
         try check(.beginUpload)
         state.withLock { $0.openUploads += 1 }

@@ -60,6 +60,7 @@ struct FaultAftermath: Sendable {
 
     private func keys() async throws -> [String] {
         if let s3 = world.s3 { return try await s3.keys() }
+        if world.supabase != nil { return try world.supabaseKeys() }
         return Array(TestFolder.files(below: world.bucket).keys)
     }
 
@@ -102,12 +103,16 @@ struct FaultAftermath: Sendable {
             return
         }
         let begun = Date().addingTimeInterval(-30 * 3_600).formatted(.iso8601)
-        for (part, tag) in [("uploads=", "<Initiated>"), ("list-type=2", "<LastModified>")] {
+        let dates: [(request: String, before: String, behind: Character)] = [
+            ("uploads=", "<Initiated>", "<"), ("list-type=2", "<LastModified>", "<"),
+            ("list-v2", "\"updated_at\":\"", "\""),
+        ]
+        for (part, tag, behind) in dates {
             proxy.rewrite(
                 matching: part,
                 by: ResponseRewrite { body in
                     body.components(separatedBy: tag).enumerated().map { number, rest in
-                        guard number > 0, let end = rest.firstIndex(of: "<") else { return rest }
+                        guard number > 0, let end = rest.firstIndex(of: behind) else { return rest }
                         return begun + rest[end...]
                     }.joined(separator: tag)
                 }, times: .max)

@@ -80,7 +80,7 @@ struct FaultSources: Sendable {
     private static func disturb(_ proxy: FaultProxy, _ random: inout SeededGenerator) -> String {
         let times = Int.random(in: 1...5, using: &random)
         let ending: ProxyFault.Ending = Bool.random(using: &random) ? .reset : .finish
-        let part = ["PUT ", "partNumber=", "POST ", "?uploadId=", "DELETE ", "GET ", "HEAD "].randomElement(
+        let part = ["PUT ", "partNumber=", "POST ", "?uploadId=", "DELETE ", "GET ", "HEAD ", "PATCH "].randomElement(
             using: &random)
         switch Int.random(in: 0..<8, using: &random) {
         case 0...1:

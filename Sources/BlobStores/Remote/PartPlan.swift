@@ -19,6 +19,9 @@ struct PartPlan: Sendable {
         }
     }
 
+    /// Parts of one size, of whatever number.
+    init(partSize: Int64) { fixed = partSize }
+
     /// The size in bytes of a part, counted from 1; that of the last may be less.
     func size(of part: Int) -> Int64 { fixed ?? Self.usual << Int64((part - 1) / Self.stride) }
 }

@@ -4,20 +4,24 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// An object of a bucket, opened; every read is of the same writing of it.
-final class S3Blob: OpenBlob {
+/// An object of a bucket behind a network, opened; every read is of the same writing of it.
+final class RemoteBlob: OpenBlob {
+    /// Asks for a range, of the object that was opened and no other.
+    typealias Fetch = @Sendable (ByteRange) async throws(BlobStoreError) -> FetchBody
+
     let size: Int64
-    private let store: S3Store
-    private let key: String
-    private let etag: String
+    fileprivate let fetch: Fetch
+    fileprivate let refusal: @Sendable (FetchError) -> BlobStoreError
     /// A range whose bytes are on their way since the opening.
     private let first: Mutex<(range: ByteRange, body: FetchBody)?>
 
-    init(store: S3Store, key: String, etag: String, size: Int64, first: (ByteRange, FetchBody)?) {
-        self.store = store
-        self.key = key
-        self.etag = etag
+    init(
+        size: Int64, first: (ByteRange, FetchBody)?, refusal: @escaping @Sendable (FetchError) -> BlobStoreError,
+        fetch: @escaping Fetch
+    ) {
         self.size = size
+        self.fetch = fetch
+        self.refusal = refusal
         self.first = Mutex(first.map { (range: $0.0, body: $0.1) })
     }
 
@@ -27,7 +31,7 @@ final class S3Blob: OpenBlob {
     static func field(_ range: ByteRange) -> String { "bytes=\(range.first)-\(range.last)" }
 
     func read(_ range: ByteRange) -> AsyncThrowingStream<ByteBuffer, any Error> {
-        let reading = S3Reading(range, of: self, body: takeFirst(range))
+        let reading = RemoteReading(range, of: self, body: takeFirst(range))
         return AsyncThrowingStream { try await reading.next() }
     }
 
@@ -38,30 +42,10 @@ final class S3Blob: OpenBlob {
             return body
         }
     }
-
-    /// Asks for a range, of the object that was opened and no other.
-    fileprivate func fetch(_ range: ByteRange) async throws(BlobStoreError) -> FetchBody {
-        var request = S3Request("GET", key)
-        request.headers = [("range", Self.field(range)), ("if-match", etag)]
-        do throws(S3Error) {
-            let response = try await store.sender.send(request)
-            guard response.status == 206 || range.count == size else {
-                throw S3Error(
-                    status: response.status, code: "RangeIgnored", message: "a range was asked for and not given",
-                    mayBeDone: false, isPassing: false)
-            }
-            return response.body
-        } catch {
-            if error.isPreconditionFailed { throw .unavailable("an object was written anew while it was read") }
-            throw store.refusal(error)
-        }
-    }
-
-    fileprivate func refusal(_ error: FetchError) -> BlobStoreError { store.refusal(S3Error(error)) }
 }
 
 /// One reading of a range, which goes on where a connection broke.
-private final class S3Reading: Sendable {
+private final class RemoteReading: Sendable {
     /// How often it takes up again what broke off.
     private static let resumptions = 4
 
@@ -71,11 +55,11 @@ private final class S3Reading: Sendable {
         var resumptions = 0
     }
 
-    private let blob: S3Blob
+    private let blob: RemoteBlob
     private let last: Int64
     private let state: Mutex<State>
 
-    init(_ range: ByteRange, of blob: S3Blob, body: FetchBody?) {
+    init(_ range: ByteRange, of blob: RemoteBlob, body: FetchBody?) {
         self.blob = blob
         last = range.last
         state = Mutex(State(offset: range.first, body: body))

@@ -86,6 +86,13 @@ final class SpooledPart: @unchecked Sendable {
         }
     }
 
+    /// A stretch of it to send.
+    func body(from offset: Int64, count: Int64) -> FetchRequestBody {
+        guard count > 0 else { return .none }
+        if let file { return .file(descriptor: file.descriptor, offset: offset, count: count, owner: file) }
+        return memory.getSlice(at: memory.readerIndex + Int(offset), length: Int(count)).map { .bytes($0) } ?? .none
+    }
+
     /// What to send.
     var body: FetchRequestBody {
         if let file {
@@ -99,4 +106,24 @@ final class SpooledPart: @unchecked Sendable {
         memory = ByteBuffer()
         return file.take()
     }
+}
+
+/// Bytes of a part that are sent together.
+struct SpooledStretch: Sendable {
+    let size: Int64
+    private let part: SpooledPart
+    private let start: Int64
+
+    /// All of a part.
+    init(_ part: SpooledPart) { self.init(part, from: 0, count: part.size) }
+
+    /// Some of a part.
+    init(_ part: SpooledPart, from start: Int64, count: Int64) {
+        self.part = part
+        self.start = start
+        size = count
+    }
+
+    /// What to send, of what begins so far behind its beginning.
+    func body(from offset: Int64) -> FetchRequestBody { part.body(from: start + offset, count: size - offset) }
 }

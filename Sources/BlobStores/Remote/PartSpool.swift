@@ -24,22 +24,25 @@ final class PartSpool: @unchecked Sendable {
     private let shared = Mutex(Shared())
     private let plan: PartPlan
     private let directory: String
+    private let hashesParts: Bool
 
     /// - Parameters:
     ///   - number: That of the first part.
     ///   - elsewhere: How many bytes of the first part are kept elsewhere.
     ///   - whole: The hash of all that came before.
     ///   - total: How many bytes came before.
+    ///   - hashesParts: Whether each part needs a hash of its own.
     init(
         _ plan: PartPlan, directory: String, number: Int = 1, elsewhere: Int64 = 0,
-        whole: consuming SHA256 = SHA256(), total: Int64 = 0
+        whole: consuming SHA256 = SHA256(), total: Int64 = 0, hashesParts: Bool = true
     ) {
         self.plan = plan
         self.directory = directory
         self.elsewhere = elsewhere
         self.total = total
         self.whole = consume whole
-        current = SpooledPart(number: number, hashes: total > 0)
+        self.hashesParts = hashesParts
+        current = SpooledPart(number: number, hashes: hashesParts && total > 0)
     }
 
     /// Takes the next bytes, on a thread that may wait for a disk.
@@ -108,7 +111,7 @@ final class PartSpool: @unchecked Sendable {
         shared.withLock { $0.complete.append(part) }
         if next {
             elsewhere = 0
-            current = SpooledPart(number: part.number + 1, hashes: true, isFirst: false)
+            current = SpooledPart(number: part.number + 1, hashes: hashesParts, isFirst: false)
         }
     }
 

@@ -2,9 +2,9 @@ import CustodeTesting
 import Foundation
 import Testing
 
-/// Clients of others must take the stand-in for the server.
-@Suite("Supabase stand-in: real clients", .timeLimit(.minutes(2)))
-struct ClientTests {
+/// tus by a client of others, as far as it can be interrupted.
+@Suite("Supabase stand-in: tuspy", .timeLimit(.minutes(2)))
+struct TuspyTests {
     private static let folder = Checkout.root + "/Tests/SupabaseTests/Clients"
 
     /// A Python with the clients' packages; `scripts/test` makes it.
@@ -23,11 +23,6 @@ struct ClientTests {
             python, [folder + "/" + script] + arguments, environment: environment, within: .seconds(60))
         #expect(outcome.status == 0, "\(script) \(arguments): \(outcome.output) \(outcome.errors)")
         return outcome.output.split(separator: "\n").count { $0.hasPrefix("ok ") }
-    }
-
-    @Test("storage3 does all that it can")
-    func storage3() async throws {
-        #expect(try await Self.run("storage3_calls.py", [], try await Project.start()) > 35)
     }
 
     @Test("tuspy uploads in chunks of 6 MiB, is interrupted and resumes", arguments: ["whole", "resume", "flaky"])
