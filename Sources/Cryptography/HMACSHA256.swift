@@ -12,17 +12,20 @@ public final class HMACSHA256: Sendable {
 
     /// Prepares the key, of any length.
     public init(key: [UInt8]) {
-        let name = Array("SHA256".utf8CString)
+        // Both outlive the call that puts them into the parameter, which keeps their addresses.
+        let (field, name) = (Array(OSSL_MAC_PARAM_DIGEST.utf8CString), Array("SHA256".utf8CString))
         let algorithm = EVP_MAC_fetch(nil, "HMAC", nil)
         defer { EVP_MAC_free(algorithm) }
         guard let context = EVP_MAC_CTX_new(algorithm) else { cryptographyUnavailable("HMAC") }
-        let ready = name.withUnsafeBufferPointer { digest in
-            let parameters = [
-                OSSL_PARAM_construct_utf8_string(
-                    OSSL_MAC_PARAM_DIGEST, UnsafeMutablePointer(mutating: digest.baseAddress), 0),
-                OSSL_PARAM_construct_end(),
-            ]
-            return EVP_MAC_init(context, key, key.count, parameters)
+        let ready = field.withUnsafeBufferPointer { field in
+            name.withUnsafeBufferPointer { digest in
+                let parameters = [
+                    OSSL_PARAM_construct_utf8_string(
+                        field.baseAddress, UnsafeMutablePointer(mutating: digest.baseAddress), 0),
+                    OSSL_PARAM_construct_end(),
+                ]
+                return EVP_MAC_init(context, key, key.count, parameters)
+            }
         }
         guard ready == 1 else { cryptographyUnavailable("HMAC-SHA-256") }
         keyed = context

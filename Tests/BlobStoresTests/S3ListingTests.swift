@@ -216,6 +216,7 @@ struct S3SpellingTests {
             ("2026-11-25T03:00:00.123Z", 1_795_575_600), ("2026-11-25T03:00:00Z", 1_795_575_600),
             ("1970-01-01T00:00:00.000Z", 0), ("2026-11-25T03:00:00", nil), ("2026-11-25 03:00:00Z", nil),
             ("2026-11-25T03:00:00+01:00", nil), ("20261125T030000Z", nil), ("", nil), ("x", nil),
+            ("17955756000000000000000", nil),
         ] as [(String, Int64?)])
     func dates(_ text: String, _ seconds: Int64?) {
         #expect(S3Listing.moment(text)?.seconds == seconds)

@@ -4,136 +4,180 @@ import Testing
 
 @testable import BlobStores
 
-@Suite("what replies of Supabase Storage mean")
+@Suite("what replies of a Supabase project mean")
 struct SupabaseErrorTests {
-    struct Reply: Sendable, CustomTestStringConvertible {
-        let status: Int
-        var type = "application/json"
+    /// A reply, and what is to be made of it.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let http: Int
         let body: String
+        let type: String
         let code: String
+        let status: Int
+        var isAbsent = false
+        var isTaken = false
         var mayBeDone = false
         var isPassing = false
-        /// What the operator is told, or what the core is.
-        let told: String
 
-        var testDescription: String { "\(status) \(body.prefix(90))" }
+        var testDescription: String { "\(http) \(body.prefix(60))" }
 
-        static let all: [Reply] = [
-            Reply(
-                status: 400,
-                body: #"{"statusCode":"404","code":"NoSuchKey","error":"not_found","message":"Object not found"}"#,
-                code: "NoSuchKey", told: "there is nothing under the key"),
-            // Versions that tell no code.
-            Reply(
-                status: 400, body: #"{"statusCode":"404","error":"not_found","message":"Object not found"}"#,
-                code: "NoSuchKey", told: "there is nothing under the key"),
-            Reply(
-                status: 400, body: #"{"statusCode":"404","error":"Bucket not found","message":"Bucket not found"}"#,
-                code: "NoSuchBucket", told: "there is no bucket recordings at https://ref.supabase.co"),
-            Reply(
-                status: 400, body: #"{"statusCode":"409","error":"Duplicate","message":"The resource already exists"}"#,
-                code: "KeyAlreadyExists", told: "Supabase Storage answers KeyAlreadyExists (409)"),
-            Reply(
-                status: 404,
-                body: #"{"statusCode":"404","code":"InvalidRequest","error":"Not Found","message":"Route not found"}"#,
-                code: "InvalidRequest", told: "is no Supabase Storage"),
-            Reply(
-                status: 404, body: #"{"message":"no Route matched"}"#, code: "Status404", told: "is no Supabase Storage"
-            ),
-            Reply(
-                status: 400,
-                body: #"{"statusCode":"403","code":"AccessDenied","error":"Unauthorized","message":"jwt expired"}"#,
-                code: "AccessDenied", told: "has expired"),
-            Reply(
-                status: 400, body: #"{"statusCode":"403","error":"Unauthorized","message":"invalid signature"}"#,
-                code: "AccessDenied", told: "CUSTODE_SUPABASE_KEY must be the service_role key"),
-            Reply(
-                status: 401, body: #"{"message":"Invalid API key"}"#, code: "AccessDenied",
-                told: "CUSTODE_SUPABASE_KEY must be the service_role key"),
-            Reply(
-                status: 400, body: #"{"statusCode":"503","code":"LockTimeout","error":"x","message":"lock"}"#,
-                code: "LockTimeout", mayBeDone: true, isPassing: true, told: "answers LockTimeout (503): lock"),
-            Reply(
-                status: 400, body: #"{"statusCode":"423","code":"ResourceLocked","error":"x","message":"m"}"#,
-                code: "ResourceLocked", isPassing: true, told: "answers ResourceLocked"),
-            Reply(
-                status: 429, body: #"{"statusCode":"429","code":"SlowDown","error":"x","message":"m"}"#,
-                code: "SlowDown", isPassing: true, told: "answers SlowDown"),
-            Reply(
-                status: 544, body: #"{"statusCode":"544","code":"DatabaseTimeout","error":"x","message":"m"}"#,
-                code: "DatabaseTimeout", mayBeDone: true, isPassing: true, told: "answers DatabaseTimeout"),
-            Reply(
-                status: 402, type: "text/html", body: "<html>exceed_storage_size_quota</html>", code: "QuotaExceeded",
-                told: "the store is full, or over its quota"),
-            Reply(
-                status: 402, body: #"{"message":"over quota"}"#, code: "QuotaExceeded",
-                told: "the store is full, or over its quota"),
-            Reply(
-                status: 413, type: "text/html", body: "<html>413 Request Entity Too Large", code: "EntityTooLarge",
-                told: "raise file_size_limit"),
-            Reply(
-                status: 400, body: #"{"statusCode":"415","code":"InvalidMimeType","error":"x","message":"m"}"#,
-                code: "InvalidMimeType", told: "allowed_mime_types"),
-            Reply(
-                status: 540, type: "text/html", body: "<html>Project paused", code: "Status540", mayBeDone: true,
-                told: "is paused; restore it in the dashboard"),
-            Reply(
-                status: 502, type: "text/html", body: "<html>Bad gateway", code: "Status502", mayBeDone: true,
-                isPassing: true, told: "answers Status502 (502)"),
-            Reply(
-                status: 409, type: "text/plain", body: "Upload-Offset conflict\n", code: "KeyAlreadyExists",
-                told: ": Upload-Offset conflict"),
-            Reply(
-                status: 410, type: "text/plain", body: "The file for this url no longer exists\n", code: "Status410",
-                told: "no longer exists"),
-            Reply(
-                status: 301, type: "text/html", body: "<html>moved", code: "Status301", told: "is no Supabase Storage"),
-            Reply(
-                status: 400, body: #"{"statusCode":404,"code":"NoSuchKey","error":"not_found","message":"m"}"#,
-                code: "NoSuchKey", told: "there is nothing under the key"),
-            Reply(status: 400, body: "", code: "Status400", told: "answers Status400 (400)"),
-            Reply(status: 400, body: #"{"statusCode":"4"#, code: "Status400", told: "answers Status400 (400)"),
-        ]
+        init(
+            _ http: Int, _ body: String, _ code: String, _ status: Int, _ traits: Trait...,
+            type: String = "application/json"
+        ) {
+            (self.http, self.body, self.type, self.code, self.status) = (http, body, type, code, status)
+            isAbsent = traits.contains(.absent)
+            isTaken = traits.contains(.taken)
+            mayBeDone = traits.contains(.mayBeDone)
+            isPassing = traits.contains(.passing)
+        }
+
+        enum Trait { case absent, taken, mayBeDone, passing }
     }
 
+    private static func body(_ status: String, _ code: String?, _ error: String, _ message: String) -> String {
+        let told = code.map { "\"code\":\"\($0)\"," } ?? ""
+        return "{\"statusCode\":\"\(status)\",\(told)\"error\":\"\(error)\",\"message\":\"\(message)\"}"
+    }
+
+    private static let page = "<!DOCTYPE html>\n<html><body>no</body></html>"
+
+    static let cases = [
+        Case(400, body("404", "NoSuchKey", "not_found", "Object not found"), "NoSuchKey", 404, .absent),
+        Case(400, body("404", nil, "not_found", "Object not found"), "NoSuchKey", 404, .absent),
+        Case(404, body("404", nil, "Not found", "Object not found"), "NoSuchKey", 404, .absent),
+        Case(400, body("404", "NoSuchBucket", "Bucket not found", "Bucket not found"), "NoSuchBucket", 404),
+        Case(400, body("404", nil, "Bucket not found", "Bucket not found"), "NoSuchBucket", 404),
+        Case(404, body("404", "InvalidRequest", "Not Found", "Route GET:/x not found"), "InvalidRequest", 404),
+        Case(404, body("404", nil, "Not Found", "Route GET:/x not found"), "Status404", 404),
+        Case(404, "{\"message\":\"no Route matched with those values\"}", "Status404", 404),
+        Case(404, page, "Status404", 404, type: "text/html"),
+        Case(404, "", "Status404", 404),
+        Case(404, "The file for this url was not found\n", "Status404", 404, type: "text/plain"),
+        Case(410, "The file for this url no longer exists\n", "Status410", 410, type: "text/plain"),
+        Case(400, body("409", "KeyAlreadyExists", "Duplicate", "exists"), "KeyAlreadyExists", 409, .taken),
+        Case(400, body("409", "ResourceAlreadyExists", "Duplicate", "exists"), "ResourceAlreadyExists", 409, .taken),
+        Case(400, body("409", nil, "Duplicate", "exists"), "KeyAlreadyExists", 409, .taken),
+        Case(409, "The resource already exists", "KeyAlreadyExists", 409, .taken, type: "text/plain"),
+        Case(400, body("403", "AccessDenied", "Unauthorized", "jwt expired"), "AccessDenied", 403),
+        Case(400, body("403", nil, "Unauthorized", "jwt expired"), "AccessDenied", 403),
+        Case(401, "{\"message\":\"Invalid API key\"}", "AccessDenied", 401),
+        Case(402, page, "QuotaExceeded", 402, type: "text/html"),
+        Case(402, "{\"message\":\"over\",\"code\":\"exceed_quota\"}", "exceed_quota", 402),
+        Case(400, body("413", "EntityTooLarge", "Payload too large", "too large"), "EntityTooLarge", 413),
+        Case(413, page, "EntityTooLarge", 413, type: "text/html"),
+        Case(413, "Maximum size exceeded\n", "EntityTooLarge", 413, type: "text/plain"),
+        Case(400, body("415", nil, "invalid_mime_type", "mime type"), "InvalidMimeType", 415),
+        Case(400, body("423", "ResourceLocked", "x", "locked"), "ResourceLocked", 423, .passing),
+        Case(423, "locked", "Status423", 423, .passing, type: "text/plain"),
+        Case(429, body("429", "SlowDown", "x", "Too many"), "SlowDown", 429, .passing),
+        Case(429, page, "Status429", 429, .passing, type: "text/html"),
+        Case(400, body("503", "LockTimeout", "x", "y"), "LockTimeout", 503, .mayBeDone, .passing),
+        Case(400, body("503", nil, "x", "y"), "Status503", 503, .mayBeDone, .passing),
+        Case(500, body("500", "InternalError", "Internal", "y"), "InternalError", 500, .mayBeDone, .passing),
+        Case(502, page, "Status502", 502, .mayBeDone, .passing, type: "text/html"),
+        Case(520, "error code: 520", "Status520", 520, .mayBeDone, .passing, type: "text/plain"),
+        Case(544, body("544", "DatabaseTimeout", "x", "y"), "DatabaseTimeout", 544, .mayBeDone, .passing),
+        Case(540, page, "Status540", 540, .mayBeDone, type: "text/html"),
+        Case(501, "", "Status501", 501, .mayBeDone),
+        // Whoever was cut off on the way does not know what became of what had been sent.
+        Case(499, body("499", "Aborted", "x", "y"), "Aborted", 499, .mayBeDone, .passing),
+        Case(408, page, "Status408", 408, .mayBeDone, .passing, type: "text/html"),
+        Case(400, "{\"statusCode\":404,\"message\":\"Object not found\"}", "NoSuchKey", 404, .absent),
+        Case(400, "{\"statusCode\":", "Status400", 400),
+        Case(400, "[]", "Status400", 400),
+        Case(302, "", "Status302", 302),
+    ]
+
     @Test(
-        "what the body says counts first, then the status; pages and half documents are no riddle", arguments: Reply.all
-    )
-    func meaning(_ reply: Reply) {
-        let error = SupabaseError(
-            FetchHead(status: reply.status, fields: [("Content-Type", reply.type)]), body: Array(reply.body.utf8))
+        "what the body says counts first, then the status; a page, prose or nothing is never an object's absence",
+        arguments: cases)
+    func table(_ reply: Case) {
+        let head = FetchHead(status: reply.http, fields: [("Content-Type", reply.type)])
+        let error = SupabaseError(head, body: Array(reply.body.utf8))
         #expect(error.code == reply.code)
-        #expect(error.mayBeDone == reply.mayBeDone && error.isPassing == reply.isPassing, "\(error)")
-        let bucket = SupabaseConfiguration(
-            bucket: "recordings", url: "https://ref.supabase.co", key: .secret("x"), spoolDirectory: "/")
-        let told = BlobStoreError(error, bucket).description
-        #expect(told.contains(reply.told) && !told.contains("<") && !told.contains("\n"), "\(told)")
-        #expect(error.meansAbsent == (reply.code == "NoSuchKey"))
+        #expect(error.status == reply.status)
+        #expect(error.meansAbsent == reply.isAbsent)
+        #expect(error.meansTaken == reply.isTaken)
+        #expect(error.mayBeDone == reply.mayBeDone)
+        #expect(error.isPassing == reply.isPassing)
+        #expect(!error.message.contains("<"))
+    }
+
+    private static let configuration = SupabaseConfiguration(
+        bucket: "recordings", url: "https://ref.supabase.co", key: .secret("sb_secret_x"), spoolDirectory: "")
+
+    @Test(
+        "operators are told one sentence, with the way out",
+        arguments: [
+            (400, body("403", nil, "Unauthorized", "jwt expired"), "has expired"),
+            (400, body("403", nil, "Unauthorized", "\\\"exp\\\" claim timestamp check failed"), "has expired"),
+            (400, body("403", nil, "Unauthorized", "unexpected signature"), "service_role"),
+            (400, body("403", nil, "Unauthorized", "expected a token"), "service_role"),
+            (401, "{\"message\":\"Invalid API key\"}", "CUSTODE_SUPABASE_KEY"),
+            (540, page, "paused"), (413, page, "file_size_limit"),
+            (400, body("415", nil, "x", "y"), "allowed_mime_types"),
+            (400, body("404", nil, "Bucket not found", "y"), "CUSTODE_BUCKET"),
+            (404, body("404", "InvalidRequest", "x", "y"), "no Supabase Storage"), (302, "", "no Supabase Storage"),
+            (544, body("544", "DatabaseTimeout", "x", "y"), "DatabaseTimeout (544)"),
+        ])
+    func sentences(_ http: Int, _ body: String, _ hint: String) {
+        let error = SupabaseError(FetchHead(status: http), body: Array(body.utf8))
+        guard case .unavailable(let text) = BlobStoreError(error, Self.configuration) else {
+            Issue.record("\(error)")
+            return
+        }
+        #expect(text.contains(hint), "\(text)")
+        #expect(!text.contains("sb_secret_x") && !text.contains("\n"))
+    }
+
+    @Test("a quota that is used up is no room, as is a full disk", arguments: [402, 507])
+    func noRoom(_ status: Int) {
+        let error = SupabaseError(FetchHead(status: status), body: Array(Self.page.utf8))
+        #expect(BlobStoreError(error, Self.configuration) == .noRoom)
+    }
+
+    @Test("how long a service asks to be left alone is told")
+    func retryAfter() {
+        let head = FetchHead(status: 429, fields: [("Retry-After", "7")])
+        #expect(SupabaseError(head, body: []).retryAfter == 7)
     }
 
     @Test(
-        "where the service is, is told by the project's URL or by its own",
+        "a request that cannot have been seen is told from one that may have been",
+        arguments: [
+            (FetchError.Code.cannotConnect, false, true), (.untrusted, false, false), (.malformed, false, false),
+            (.unreadableBody, false, false), (.cancelled, true, false), (.timedOut, true, true), (.broken, true, true),
+            (.tooLarge, true, false), (.stopped, true, false),
+        ])
+    func noReply(_ code: FetchError.Code, _ mayBeDone: Bool, _ isPassing: Bool) {
+        let error = SupabaseError(FetchError(code, "x"))
+        #expect(error.status == nil && error.mayBeDone == mayBeDone && error.isPassing == isPassing)
+        #expect(!error.meansAbsent && !error.meansTaken)
+    }
+
+    @Test(
+        "a project's URL is taken with its port and its path, and nothing else is one",
         arguments: [
             ("https://ref.supabase.co", "https://ref.supabase.co/storage/v1"),
             ("https://ref.supabase.co/", "https://ref.supabase.co/storage/v1"),
-            ("http://127.0.0.1:8000", "http://127.0.0.1:8000/storage/v1"),
-            ("https://host/some/where/", "https://host/some/where"), ("ftp://host", nil), ("https://", nil),
-            ("https://user@host", nil), ("https://host?x=y", nil), ("host", nil),
+            ("http://127.0.0.1:5000", "http://127.0.0.1:5000/storage/v1"),
+            ("http://127.0.0.1:8000/storage/v1//", "http://127.0.0.1:8000/storage/v1"),
+            ("ref.supabase.co", nil), ("ftp://ref.supabase.co", nil), ("https://", nil), ("https://a@b", nil),
+            ("https://h?x", nil), ("https://h#x", nil),
         ] as [(String, String?)])
-    func base(_ url: String, _ base: String?) {
-        let bucket = SupabaseConfiguration(bucket: "b", url: url, key: .secret("x"), spoolDirectory: "/")
-        #expect(bucket.base == base)
+    func urls(_ url: String, _ base: String?) {
+        let made = SupabaseConfiguration(bucket: "b", url: url, key: .secret(""), spoolDirectory: "")
+        #expect(made.base == base)
     }
 
-    @Test("keys are told apart by how they begin, and dates are read to the second")
-    func forms() {
-        #expect(SupabaseConfiguration.Key("sb_secret_x") == .secret("sb_secret_x"))
-        #expect(SupabaseConfiguration.Key("ey.ey.x") == .token("ey.ey.x"))
-        for text in ["2026-11-25T03:00:00Z", "2026-11-25T03:00:00.123456+00:00", "2026-11-25T03:00:00.1+00"] {
-            #expect(SupabaseJSON.moment(text)?.seconds == 1_795_575_600, "\(text)")
-        }
-        for text in ["", "2026-11-25", "2026-11-25T03:00:00", "2026-11-25T03:00:00+02:00", "2026-11-25T03:00:00Zx"] {
-            #expect(SupabaseJSON.moment(text) == nil, "\(text)")
-        }
-    }
+    @Test(
+        "dates are read to the whole second, in UTC and in nothing else",
+        arguments: [
+            ("2026-11-25T03:00:00.123Z", 1_795_575_600), ("2026-11-25T03:00:00Z", 1_795_575_600),
+            ("2026-11-25T03:00:00.123456+00:00", 1_795_575_600), ("2026-11-25T03:00:00+00", 1_795_575_600),
+            ("2026-11-25T03:00:00", nil), ("2026-11-25T03:00:00+01:00", nil), ("", nil), ("x", nil),
+            ("1795575600000000000Z", nil),
+            ("99999999999", nil),
+        ] as [(String, Int64?)])
+    func dates(_ text: String, _ seconds: Int64?) { #expect(SupabaseJSON.moment(text)?.seconds == seconds) }
 }

@@ -1,165 +1,211 @@
 import CustodeCore
 import CustodeTesting
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import BlobStores
 
-@Suite("moves, removals and listings of Supabase Storage when things go wrong", .timeLimit(.minutes(2)))
+@Suite("moves in a Supabase bucket")
 struct SupabaseMoveTests {
-    private static let from = "users/u/jobs/j/output/transcript.txt"
-    private static let to = ".trash/2026-11-26/run/" + from
-    private static let busy = CannedResponse(503, headers: [:], body: "no")
+    private static let line = "POST /storage/v1/object/move"
+    private static let removal = "DELETE /storage/v1/object"
 
-    private func planted(_ proxied: Bool = true) async throws -> (TestSupabase, FaultProxy, BlobMove) {
+    private func world(_ size: Int = 4) async throws -> (TestSupabase, FaultProxy, SupabaseStandIn, BlobMove) {
         let (bucket, proxy) = try await TestSupabase.proxied()
-        try await bucket.write("what is moved", to: Self.from)
-        return (bucket, proxy, try await bucket.store.wish(Self.from, to: Self.to))
+        let service = try #require(bucket.service)
+        service.put("users/a", Sample.noise(size), in: TestSupabase.bucket, contentType: "audio/wav")
+        let wish = try await bucket.store.wish("users/a", to: ".trash/users/a")
+        proxy.forgetRequests()
+        return (bucket, proxy, service, wish)
     }
 
-    private func names(_ bucket: TestSupabase) -> [String] {
-        bucket.service?.objects(in: TestSupabase.bucket).map(\.name) ?? []
+    private func names(_ service: SupabaseStandIn) -> [String] {
+        service.objects(in: TestSupabase.bucket).map(\.name)
     }
 
-    @Test("a move whose reply is lost, or that is refused in passing, is made once", arguments: [0, 1, 2, 3])
-    func lost(_ kind: Int) async throws {
-        let (bucket, proxy, move) = try await planted()
-        let part = "POST /storage/v1/object/move"
-        switch kind {
-        case 0: proxy.loseReply(matching: part)
-        case 1: proxy.loseReply(matching: part, .reset)
-        case 2: bucket.service?.lockTimeout(matching: part)
-        default: proxy.answer(matching: part, with: Self.busy, times: 1)
+    @Test("a move that fails on its way leaves the object in one place, and is finished when repeated")
+    func mishaps() async throws {
+        let faults: [(FaultProxy) -> Void] = [
+            { $0.loseReply(matching: Self.line) },
+            { $0.loseReply(matching: Self.line, times: .max) },
+            { $0.answer(matching: Self.line, with: .supabase(400, "503", "LockTimeout")) },
+            { $0.answer(matching: Self.line, with: .supabase(400, "403", "AccessDenied")) },
+            { $0.answer(matching: Self.line, with: .page(502), times: 2) },
+            { $0.answer(matching: Self.line, with: .page(200)) },
+            { $0.answer(matching: "GET ", with: .supabase(400, "503", "LockTimeout"), skipping: 2, times: 9) },
+        ]
+        for (number, fault) in faults.enumerated() {
+            let (bucket, proxy, service, wish) = try await world()
+            fault(proxy)
+            let outcome = await bucket.store.move([wish])[0]
+            try proxy.clear()
+            #expect(names(service).count == 1, "\(number)")
+            if outcome == .moved { #expect(names(service) == [".trash/users/a"], "\(number)") }
+            #expect(await bucket.store.move([wish]) == [.moved], "\(number)")
+            #expect(names(service) == [".trash/users/a"], "\(number)")
         }
-        #expect(await bucket.store.move([move]) == [.moved])
-        #expect(names(bucket) == [Self.to])
-        #expect(await bucket.store.move([move]) == [.moved], "again")
     }
 
-    @Test("a move that cannot be made leaves the object where it was, and says so")
-    func lasting() async throws {
-        let (bucket, proxy, move) = try await planted()
-        proxy.answer(matching: "POST /storage/v1/object/move", with: Self.busy)
-        guard case .failed(.unavailable)? = await bucket.store.move([move]).first else {
+    @Test("a move whose reply was lost is looked at, not sent again: it might find what was restored meanwhile")
+    func lostReply() async throws {
+        let (bucket, proxy, _, wish) = try await world()
+        proxy.loseReply(matching: Self.line, times: .max)
+        #expect(await bucket.store.move([wish]) == [.moved])
+        #expect(proxy.count(matching: Self.line) == 1)
+    }
+
+    @Test("a move that may be tried again is not, once the claim is over, nor begun after looks that took too long")
+    func claim() async throws {
+        let (bucket, proxy, service, wish) = try await world()
+        proxy.answer(matching: Self.line, with: .page(502))
+        // The claim ends while the next attempt is waited for.
+        let asked = Mutex(0)
+        _ = await bucket.store.move([wish]) {
+            let sent = proxy.count(matching: Self.line)
+            return asked.withLock { asked in
+                if sent > 0 { asked += 1 }
+                return asked < 2
+            }
+        }
+        #expect(proxy.count(matching: Self.line) == 1)
+        try proxy.clear()
+        proxy.forgetRequests()
+        let outcome = await bucket.store.move([wish]) { proxy.count(matching: "GET ") == 0 }[0]
+        #expect(outcome == .failed(.cancelled))
+        #expect(proxy.count(matching: Self.line) == 0)
+        #expect(await bucket.store.move([wish], while: { false }) == [.failed(.cancelled)])
+        #expect(names(service) == ["users/a"])
+    }
+
+    @Test("a move that was given up on its way is told as failed, not as one that was never begun")
+    func cancelled() async throws {
+        let (bucket, proxy, service, wish) = try await world()
+        proxy.hold(matching: Self.line, .toServer)
+        let moving = Task { await bucket.store.move([wish])[0] }
+        #expect(try await eventually { proxy.heldCount == 1 })
+        moving.cancel()
+        guard case .failed(let error) = await moving.value else {
             Issue.record("moved")
             return
         }
-        #expect(names(bucket) == [Self.from])
+        #expect(error != .cancelled)
+        proxy.release()
+        #expect(names(service).count == 1)
     }
 
-    @Test("what changed since it was seen, or whose place is taken, is not moved")
-    func changed() async throws {
-        let (bucket, _, move) = try await planted()
-        try await bucket.write("something else", to: Self.from)
-        #expect(await bucket.store.move([move]) == [.changed])
-        let second = try await bucket.store.wish(Self.from, to: Self.to)
-        try await bucket.write("taken", to: Self.to)
-        #expect(await bucket.store.move([second]) == [.changed])
-        #expect(bucket.service?.bytes(of: Self.from, in: TestSupabase.bucket) == Array("something else".utf8))
-        #expect(bucket.service?.bytes(of: Self.to, in: TestSupabase.bucket) == Array("taken".utf8))
-        #expect(await bucket.store.move([BlobMove(from: "users/none", to: "x", expected: move.expected)]) == [.absent])
+    @Test("another's object at the new place stays, and what is no longer what was expected does")
+    func taken() async throws {
+        let (bucket, proxy, service, wish) = try await world()
+        service.put(".trash/users/a", [9], in: TestSupabase.bucket)
+        #expect(await bucket.store.move([wish]) == [.changed])
+        service.remove(".trash/users/a", in: TestSupabase.bucket)
+        service.put("users/a", [1, 2, 3, 4], in: TestSupabase.bucket)
+        #expect(await bucket.store.move([wish]) == [.changed])
+        #expect(proxy.count(matching: Self.line) == 0)
+        // One that comes there after the look.
+        let now = try await bucket.store.wish("users/a", to: ".trash/users/a")
+        proxy.hold(matching: Self.line, .toServer)
+        let moving = Task { await bucket.store.move([now])[0] }
+        #expect(try await eventually { proxy.heldCount == 1 })
+        service.put(".trash/users/a", [9], in: TestSupabase.bucket)
+        proxy.release()
+        #expect(await moving.value == .changed)
+        #expect(names(service) == [".trash/users/a", "users/a"])
+        service.remove("users/a", in: TestSupabase.bucket)
+        service.remove(".trash/users/a", in: TestSupabase.bucket)
+        #expect(await bucket.store.move([now]) == [.absent])
+    }
+
+    @Test("an object that came in pieces, or with no metadata, is moved as any other")
+    func kinds() async throws {
+        let (bucket, _, service, _) = try await world()
+        _ = try await bucket.store.put(S3UploadTests.pieces(Sample.noise(7 << 20)), as: key("1"))
+        let wish = try await bucket.store.wish(key("1").text, to: ".trash/1")
+        #expect(await bucket.store.move([wish, wish]).contains(.moved))
+        #expect(await bucket.store.move([wish]) == [.moved])
+        #expect(names(service) == [".trash/1", "users/a"])
+    }
+
+    private func copying(_ bucket: TestSupabase, _ wish: BlobMove, _ mayGoOn: @escaping @Sendable () -> Bool = { true })
+        async -> BlobMove.Outcome
+    {
+        await SupabaseMove(store: bucket.store, move: wish, mayGoOn: mayGoOn, largestCopy: 1_024).run()
     }
 
     @Test(
-        "an object that is larger than the service copies is copied through this process, and again where that broke off"
+        "an object too large for the service is copied through here, and only then removed",
+        arguments: [2_000, 13 << 20])
+    func large(_ size: Int) async throws {
+        let (bucket, proxy, service, wish) = try await world(size)
+        #expect(await copying(bucket, wish) == .moved)
+        #expect(proxy.count(matching: Self.line) == 0)
+        #expect(names(service) == [".trash/users/a"])
+        let stored = try #require(service.bytes(of: ".trash/users/a", in: TestSupabase.bucket))
+        #expect(Sample.firstDifference(stored, Sample.noise(size)) == nil)
+        #expect(service.objects(in: TestSupabase.bucket)[0].contentType == "audio/wav")
+        #expect(service.openUploads.isEmpty)
+        #expect(await copying(bucket, wish) == .moved)
+    }
+
+    @Test(
+        "I3, I9: the removal after a copy is not sent again when its reply was lost, and the move is finished when repeated"
     )
-    func streamed() async throws {
-        let (bucket, proxy) = try await TestSupabase.proxied()
-        let service = try #require(bucket.service)
-        let bytes = Sample.noise(13_000_000)
-        service.put(Self.from, bytes, in: TestSupabase.bucket, contentType: "audio/wav")
-        let move = try await bucket.store.wish(Self.from, to: Self.to)
-        let mover = SupabaseMove(store: bucket.store, move: move, mayGoOn: { true }, largestCopy: 1_000_000)
-        proxy.answer(matching: "DELETE /storage/v1/object/", with: Self.busy, times: 4)
-        guard case .failed = await mover.run() else {
-            Issue.record("moved")
+    func removalOnce() async throws {
+        let (bucket, proxy, service, wish) = try await world(2_000)
+        proxy.loseReply(matching: Self.removal)
+        guard case .failed(.unavailable) = await copying(bucket, wish) else {
+            Issue.record("its end is not known")
             return
         }
-        #expect(names(bucket).sorted() == [Self.to, Self.from], "in both places rather than in none")
-        #expect(await mover.run() == .moved)
-        #expect(names(bucket) == [Self.to])
-        let copied = try #require(service.bytes(of: Self.to, in: TestSupabase.bucket))
-        #expect(Sample.firstDifference(copied, bytes) == nil)
-        #expect(service.objects(in: TestSupabase.bucket).first?.contentType == "audio/wav")
-        #expect(await mover.run() == .moved)
-        // A claim that is lost in the middle leaves the source alone.
-        service.put(Self.from, bytes, in: TestSupabase.bucket)
-        let late = try await bucket.store.wish(Self.from, to: Self.to + "2")
-        let stopped = SupabaseMove(
-            store: bucket.store, move: late, mayGoOn: { service.openUploads.isEmpty }, largestCopy: 1_000_000)
-        #expect(await stopped.run() == .failed(.cancelled))
-        #expect(names(bucket).sorted() == [Self.to, Self.from] && service.openUploads.isEmpty)
+        #expect(proxy.count(matching: Self.removal) == 1)
+        #expect(await copying(bucket, wish) == .moved)
+        #expect(names(service) == [".trash/users/a"])
     }
 
-    @Test("a route or a bucket that is not there is never an object that is not")
-    func absence() async throws {
-        let bucket = try await TestSupabase.make()
-        let service = try #require(bucket.service)
-        try await bucket.write("x", to: Self.from)
-        for store in [
-            try TestSupabase(service, key: service.serviceKey, bucket: "there-is-none"),
-            try TestSupabase(service, key: service.serviceKey, url: service.url + "/elsewhere"),
-            try TestSupabase(service, key: service.anonKey), try TestSupabase(service, key: "sb_secret_wrong"),
-        ] {
-            await #expect(throws: BlobStoreError.self) { try await store.store.facts(of: [Self.from]) }
-            #expect(await store.store.refusal(Self.from) != .absent)
-            #expect(await store.store.refusal("users/none") != .absent)
-            await #expect(throws: BlobStoreError.self) { try await store.store.marker() }
-            await #expect(throws: BlobStoreError.self) { try await store.store.clock() }
-            let listing = store.store.list(ListingScope())
-            await #expect(throws: BlobStoreError.self) { try await listing.next() }
-            #expect(try await listing.next() == nil, "nothing follows a page that is missing")
-        }
-        service.loseBytes(of: Self.from, in: TestSupabase.bucket)
-        #expect(await bucket.store.refusal(Self.from) != nil)
+    @Test("a removal after a copy that was refused in passing is not tried again once the claim is over")
+    func removalLate() async throws {
+        let (bucket, proxy, service, wish) = try await world(2_000)
+        proxy.answer(matching: Self.removal, with: .supabase(429, "429", "SlowDown"))
+        _ = await copying(bucket, wish) { proxy.count(matching: Self.removal) == 0 }
+        #expect(proxy.count(matching: Self.removal) == 1)
+        #expect(names(service) == [".trash/users/a", "users/a"])
+        try proxy.clear()
+        #expect(await copying(bucket, wish) == .moved)
     }
 
-    @Test("what is removed is what the service names, or what is not there; the rest is told as failed")
-    func removal() async throws {
-        let bucket = try await TestSupabase.make()
-        let keys = (0..<600).map { ".trash/2026-11-26/run/\($0)" }
-        for key in keys.prefix(20) { try await bucket.write("x", to: key) }
-        #expect(await bucket.store.remove(keys).allSatisfy { $0 == nil })
-        #expect(names(bucket).isEmpty)
-        #expect(bucket.service?.count(matching: "DELETE /storage/v1/object/recordings") == 3)
-        for key in keys.prefix(2) { try await bucket.write("x", to: key) }
-        bucket.service?.losesDeletes = true
-        let told = await bucket.store.remove(Array(keys.prefix(3)))
-        #expect(told[0] != nil && told[1] != nil && told[2] == nil, "\(told)")
-        #expect(await bucket.store.remove([Self.from]).first != nil, "not what lies outside of quarantine")
-        bucket.service?.losesDeletes = false
-        bucket.service?.quotaExceeded = .json
-        #expect(await bucket.store.remove(Array(keys.prefix(2))) == [.noRoom, .noRoom])
-    }
-
-    @Test("a listing goes on page by page; one that repeats, stands still, is out of order or half is an error")
-    func listing() async throws {
-        var configuration = SupabaseStandIn.Configuration()
-        configuration.largestPage = 3
-        let (bucket, proxy) = try await TestSupabase.proxied(configuration)
-        let keys = (0..<10).map { "users/\($0)" }
-        for key in keys { try await bucket.write(key, to: key) }
-        try await bucket.write("x", to: ".trash/x")
-        #expect(try await bucket.store.keys(ListingScope(excluding: [".trash/"])) == bytes(keys))
-        #expect(try await bucket.store.keys(ListingScope(prefix: "users/1")) == bytes(["users/1"]))
-        let part = "POST /storage/v1/object/list-v2"
-        let entry =
-            #"{"name":"NAME","id":"1","updated_at":"2026-11-25T03:00:00Z","created_at":"2026-11-25T03:00:00Z","metadata":{"eTag":"\"e\"","size":1}}"#
-        let good = entry.replacing("NAME", with: "users/0")
-        for body in [
-            #"{"hasNext":true,"nextCursor":"same","folders":[],"objects":[]}"#,
-            #"{"hasNext":true,"folders":[],"objects":["# + good + "]}",
-            #"{"hasNext":false,"folders":[],"objects":["# + good + "," + good + "]}",
-            #"{"hasNext":false,"folders":[],"objects":["# + entry.replacing("NAME", with: "z") + "," + good + "]}",
-            #"{"hasNext":false,"folders":[],"objects":["# + good.replacing(#""size":1"#, with: #""x":1"#) + "]}",
-            #"{"hasNext":false,"folders":[],"obj"#, "<html>", "", "[]",
-        ] {
-            proxy.answer(
-                matching: part, with: CannedResponse(200, headers: ["Content-Type": "application/json"], body: body))
-            await #expect(throws: BlobStoreError.self, "\(body)") { try await bucket.store.pages() }
+    @Test("a copy that is interrupted anywhere leaves the source, nothing open, and is finished when repeated")
+    func copyMishaps() async throws {
+        let faults: [(FaultProxy) -> Void] = [
+            { $0.answer(matching: "PATCH ", with: .supabase(400, "403", "AccessDenied"), skipping: 1) },
+            { $0.set(.cut(afterBytes: 400_000, .toClient, .reset), times: 20) },
+            { $0.answer(matching: "POST /storage/v1/upload", with: .page(502)) },
+            { $0.answer(matching: Self.removal, with: .supabase(400, "403", "AccessDenied")) },
+        ]
+        for (number, fault) in faults.enumerated() {
+            let (bucket, proxy, service, wish) = try await world(9 << 20)
+            fault(proxy)
+            guard case .failed = await copying(bucket, wish) else {
+                Issue.record("\(number)")
+                continue
+            }
             try proxy.clear()
+            #expect(names(service).contains("users/a"), "\(number)")
+            #expect(service.openUploads.isEmpty, "\(number)")
+            #expect(await copying(bucket, wish) == .moved, "\(number)")
+            #expect(names(service) == [".trash/users/a"], "\(number)")
         }
-        proxy.answer(matching: part, with: Self.busy, times: 1)
-        #expect(try await bucket.store.keys().count == 11, "what passes is tried again")
+    }
+
+    @Test("a source that is written anew while it is copied stays")
+    func copyChanged() async throws {
+        let (bucket, proxy, service, wish) = try await world(2_000)
+        proxy.hold(matching: "POST /storage/v1/object/recordings/.trash", .toClient)
+        let moving = Task { await copying(bucket, wish) }
+        #expect(try await eventually { proxy.heldCount == 1 })
+        service.put("users/a", Sample.noise(2_000, seed: 5), in: TestSupabase.bucket)
+        proxy.release()
+        #expect(await moving.value == .changed)
+        #expect(names(service).contains("users/a"))
     }
 }

@@ -1,117 +1,242 @@
 import CustodeCore
 import CustodeTesting
-import Foundation
 import NIOCore
 import Testing
 
 @testable import BlobStores
 
-@Suite("reading from Supabase Storage, and what is tried out of it", .timeLimit(.minutes(2)))
+@Suite("reading from a Supabase bucket")
 struct SupabaseReadTests {
-    private static let key = "users/u/jobs/j/input/original.wav"
-    private static let sound = Sample.noise(5_000_000)
+    private static let bytes = Sample.noise(3_000_000)
+    private static let get = "GET /storage/v1/object/authenticated"
 
-    private func stored() async throws -> (TestSupabase, FaultProxy) {
+    private func stored() async throws -> (TestSupabase, FaultProxy, String) {
         let (bucket, proxy) = try await TestSupabase.proxied()
-        bucket.service?.put(Self.key, Self.sound, in: TestSupabase.bucket, contentType: "audio/wav")
-        return (bucket, proxy)
+        _ = try await bucket.store.put(S3UploadTests.pieces(Self.bytes), as: key("1"))
+        proxy.forgetRequests()
+        return (bucket, proxy, try key("1").text)
     }
 
-    @Test("a read that breaks off goes on where it was, with no byte lost and none doubled")
-    func resumed() async throws {
-        let (bucket, proxy) = try await stored()
-        proxy.set(.cut(afterBytes: 1_000_000, .toClient, .reset), times: 2)
-        let bytes = try await bucket.store.bytes(Self.key)
-        #expect(Sample.firstDifference(bytes, Self.sound) == nil)
-        #expect(proxy.count(matching: "GET /storage/v1/object/authenticated") >= 2)
+    @Test("a download takes one request, of the whole or of a range")
+    func one() async throws {
+        let (bucket, proxy, key) = try await stored()
+        #expect(Sample.firstDifference(try await bucket.store.bytes(key), Self.bytes) == nil)
+        let range = ByteRange(first: 1_000, last: 2_000_000)
+        let blob = try await bucket.store.open(key, reading: .part(range))
+        #expect(blob.size == Int64(Self.bytes.count))
+        #expect(Sample.firstDifference(try await blob.bytes(range), Array(Self.bytes[1_000...2_000_000])) == nil)
+        #expect(proxy.requestLines.count == 2)
     }
 
-    @Test("an object that is written anew while it is read is never given as a mixture of both")
-    func mixed() async throws {
-        let (bucket, proxy) = try await stored()
-        let blob = try await bucket.store.open(Self.key, reading: .whole)
-        proxy.set(.cut(afterBytes: 1_000_000, .toClient, .reset), times: 1)
-        bucket.service?.put(Self.key, Sample.noise(5_000_000, seed: 9), in: TestSupabase.bucket)
-        await #expect(throws: BlobStoreError.self) {
-            // The first bytes are of the old writing still; what is asked for anew is not.
-            _ = try await blob.bytes(ByteRange(first: 0, last: 10))
-            _ = try await blob.bytes(ByteRange(first: 2_000_000, last: 4_999_999))
-        }
+    @Test(
+        "what a connection broke off is taken up again where it ended", arguments: [ProxyFault.Ending.finish, .reset])
+    func resumed(_ ending: ProxyFault.Ending) async throws {
+        let (bucket, proxy, key) = try await stored()
+        proxy.set(.cut(afterBytes: 500_000, .toClient, ending), times: 3)
+        let blob = try await bucket.store.open(key, reading: .whole)
+        let read = try await blob.bytes(ByteRange(first: 0, last: blob.size - 1))
+        #expect(Sample.firstDifference(read, Self.bytes) == nil)
+        #expect(proxy.count(matching: "GET ") == 4)
     }
 
-    @Test("a service that gives the whole where a range was asked for is not believed")
-    func rangeIgnored() async throws {
-        let (bucket, proxy) = try await stored()
-        let blob = try await bucket.store.open(Self.key, reading: nil)
-        let tag = try #require(bucket.service?.objects(in: TestSupabase.bucket).first?.etag)
-        proxy.answer(
-            matching: "GET /storage/v1/object/authenticated",
-            with: CannedResponse(200, headers: ["ETag": tag], body: "something"))
-        await #expect(throws: BlobStoreError.self) { try await blob.bytes(ByteRange(first: 10, last: 19)) }
-    }
-
-    @Test("a signed URL is the project's own address with whatever name, and opens that object alone")
-    func signed() async throws {
-        let (bucket, _) = try await stored()
+    @Test("an object that is written anew while it is read is an error, never a mixture")
+    func changed() async throws {
+        let (bucket, proxy, key) = try await stored()
         let service = try #require(bucket.service)
-        let odd = "users/a b&c=d+e;@!$'()*,/x.txt"
-        service.put(odd, Array("odd".utf8), in: TestSupabase.bucket, contentType: "text/plain")
-        let fields = PresignedFields(
-            contentType: "text/plain", contentDisposition: "attachment", cacheControl: "no-store",
-            saveAs: "naïve & co?#%.txt")
-        let url = try await bucket.store.presign(odd, fields, seconds: 60)
-        #expect(url.hasPrefix(bucket.store.configuration.url + "/storage/v1/object/sign/recordings/"))
-        let head = try await Command.succeed("/usr/bin/curl", ["-sS", "-D", "-", url])
-        #expect(head.contains(" 200 ") && head.hasSuffix("odd"), "\(head)")
-        #expect(head.contains("na%C3%AFve%20%26%20co%3F%23%25.txt"), "\(head)")
+        let blob = try await bucket.store.open(key, reading: nil)
+        service.put(key, Sample.noise(Self.bytes.count, seed: 2), in: TestSupabase.bucket)
+        await #expect(throws: BlobStoreError.self) { try await blob.bytes(ByteRange(first: 5, last: 100)) }
+        proxy.set(.cut(afterBytes: 100_000, .toClient, .reset), times: 1)
+        await #expect(throws: BlobStoreError.self) {
+            let other = try await bucket.store.open(key, reading: .whole)
+            service.put(key, Sample.noise(Self.bytes.count, seed: 3), in: TestSupabase.bucket)
+            _ = try await other.bytes(ByteRange(first: 0, last: other.size - 1))
+        }
+    }
+
+    @Test("a connection that breaks time and again fails the read in the end")
+    func broken() async throws {
+        let (bucket, proxy, key) = try await stored()
+        let blob = try await bucket.store.open(key, reading: nil)
+        proxy.set(.cut(afterBytes: 20_000, .toClient, .reset))
+        await #expect(throws: BlobStoreError.self) { try await blob.bytes(ByteRange(first: 0, last: blob.size - 1)) }
+    }
+
+    @Test("an edge that does not tell how large an object is is no fault of the object")
+    func unmeasured() async throws {
+        let (bucket, proxy, key) = try await stored()
+        proxy.answer(
+            matching: Self.get,
+            with: CannedResponse(206, headers: ["ETag": "\"x\"", "Content-Range": "bytes 4-7/*"], body: "abcd"),
+            times: 1)
+        let range = ByteRange(first: 4, last: 7)
+        let blob = try await bucket.store.open(key, reading: .part(range))
+        #expect(blob.size == Int64(Self.bytes.count))
+        #expect(try await blob.bytes(range) == Array(Self.bytes[4...7]))
+    }
+
+    @Test("a part other than the one that was asked for is never taken for it")
+    func otherPart() async throws {
+        let (bucket, proxy, key) = try await stored()
+        let blob = try await bucket.store.open(key, reading: nil)
+        let etag = try #require(bucket.service?.objects(in: TestSupabase.bucket).first?.etag)
+        proxy.answer(
+            matching: Self.get,
+            with: CannedResponse(
+                206, headers: ["ETag": etag, "Content-Range": "bytes 0-3/\(Self.bytes.count)"], body: "abcd"))
+        await #expect(throws: BlobStoreError.self) { try await blob.bytes(ByteRange(first: 4, last: 7)) }
+        await #expect(throws: BlobStoreError.self) {
+            let range = ByteRange(first: 4, last: 7)
+            _ = try await bucket.store.open(key, reading: .part(range)).bytes(range)
+        }
+    }
+
+    @Test("a range beyond an object means that it is not the one that was meant")
+    func beyond() async throws {
+        let (bucket, _, _) = try await stored()
+        try await bucket.write("short", to: "users/short")
         await #expect(throws: BlobStoreError.absent) {
-            try await bucket.store.presign("users/none", fields, seconds: 60)
+            try await bucket.store.open("users/short", reading: .part(ByteRange(first: 100, last: 200)))
         }
-        service.isPaused = true
-        await #expect(throws: BlobStoreError.self) { try await bucket.store.presign(odd, fields, seconds: 60) }
     }
 
-    @Test("prepare makes the bucket, private, and once; of several at once each finds it made; a public one is unfit")
-    func prepare() async throws {
-        let service = try await SupabaseStandIn.start()
-        let bucket = try TestSupabase(service, key: service.secretKey, bucket: "fresh")
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<5 { group.addTask { try await bucket.store.prepare() } }
-            try await group.waitForAll()
+    @Test("an object whose bytes the service lost is a failure, never one that was never there")
+    func lost() async throws {
+        let (bucket, _, key) = try await stored()
+        let service = try #require(bucket.service)
+        service.loseBytes(of: key, in: TestSupabase.bucket)
+        for plan in [RangePlan.whole, .part(ByteRange(first: 0, last: 1))] {
+            let error = await #expect(throws: BlobStoreError.self) { try await bucket.store.open(key, reading: plan) }
+            #expect(error != .absent)
         }
-        #expect(try await bucket.store.bucket().isPublic == false)
-        let findings = await bucket.store.inspect()
-        #expect(findings.count == 5 && findings.allSatisfy(\.isGood), "\(findings)")
-        #expect(service.objects(in: "fresh").isEmpty)
-        service.makeBucket("open", isPublic: true)
-        let open = try TestSupabase(service, key: service.secretKey, bucket: "open")
-        await #expect(throws: UnfitBucket.self) { try await open.store.prepare() }
-        #expect(await open.store.inspect().contains { $0.name == "bucket privacy" && !$0.isGood })
-        service.isPaused = true
-        await #expect(throws: BlobStoreError.self) { try await open.store.prepare() }
+        try await bucket.store.setMarker([1])
+        service.loseBytes(of: ".custode/identity.json", in: TestSupabase.bucket)
+        await #expect(throws: BlobStoreError.self) { try await bucket.store.marker() }
     }
 
-    @Test("a permission that is missing, or removals that are lost, are told by what cannot be done")
-    func permissions() async throws {
-        let (bucket, proxy) = try await stored()
-        for (part, told) in [
-            ("POST /storage/v1/object/recordings/", "cannot write"), ("/object/info/", "cannot read"),
-            ("/object/list-v2/", "cannot list"), ("/object/move", "cannot move"),
-            ("DELETE /storage/v1/object/", "cannot remove"),
-        ] {
-            proxy.answer(
-                matching: part,
-                with: CannedResponse(
-                    400, headers: ["Content-Type": "application/json"],
-                    body:
-                        #"{"statusCode":"403","code":"AccessDenied","error":"Unauthorized","message":"row-level security"}"#
-                ))
-            let finding = await bucket.store.inspect().first { $0.name == "bucket permissions" }
-            #expect(finding?.isGood == false && finding?.detail.contains(told) == true, "\(finding as Any)")
-            try proxy.clear()
+    @Test("a bucket that is not there is never taken for an object that is not", arguments: [false, true])
+    func noBucket(_ omitsCode: Bool) async throws {
+        var configuration = SupabaseStandIn.Configuration()
+        configuration.omitsCode = omitsCode
+        let service = try await SupabaseStandIn.start(configuration)
+        let bucket = try TestSupabase(service, key: service.serviceKey, bucket: "none")
+        let (store, name) = (bucket.store, try key("1").text)
+        let expected = BlobStoreError.unavailable(
+            "there is no bucket none at \(service.url); run custode serve, which makes it, or correct CUSTODE_BUCKET")
+        for plan in [nil, RangePlan.whole, .part(ByteRange(first: 0, last: 1))] {
+            await #expect(throws: expected) { try await store.open(name, reading: plan) }
         }
-        bucket.service?.losesDeletes = true
-        let finding = await bucket.store.inspect().first { $0.name == "bucket permissions" }
-        #expect(finding?.detail.contains("policies may be in the way") == true, "\(finding as Any)")
+        await #expect(throws: expected) { try await store.facts(of: [name]) }
+        await #expect(throws: expected) { try await store.marker() }
+        await #expect(throws: expected) { try await store.probe() }
+        let facts = BlobFacts(etag: "0", size: 1, modified: Timestamp(seconds: 0))
+        let outcomes = await store.move([BlobMove(from: name, to: ".trash/" + name, expected: facts)])
+        #expect(outcomes == [.failed(expected)])
+        #expect(await store.remove([".trash/a"]) == [expected])
+        await #expect(throws: expected) {
+            try await store.presign(name, Self.fields(saveAs: nil), seconds: 60)
+        }
+        // Of a listing the service says no more than that there is nothing.
+        await #expect(throws: BlobStoreError.self) { try await store.keys() }
+    }
+
+    @Test("keys that do not count are told in one sentence, which says what to correct")
+    func identity() async throws {
+        let good = try await TestSupabase.make()
+        let service = try #require(good.service)
+        for secret in [service.anonKey, service.expiredKey, "sb_secret_other", "nonsense"] {
+            let bucket = try TestSupabase(service, key: secret)
+            for isUpload in [false, true] {
+                let error = await #expect(throws: BlobStoreError.self) {
+                    if isUpload {
+                        _ = try await bucket.store.put([[1]], as: key("1"))
+                    } else {
+                        _ = try await bucket.store.open(key("1").text, reading: .whole)
+                    }
+                }
+                guard case .unavailable(let text)? = error else {
+                    Issue.record("\(String(describing: error))")
+                    continue
+                }
+                #expect(text.contains("CUSTODE_"), "\(text)")
+                #expect(!text.contains(secret))
+            }
+        }
+    }
+
+    private static let strange = "users/a b/c&d+e?f=g,h@i;j:k$l'm(n)o!*p"
+
+    @Test("keys with every character that the service takes are written, read, moved, listed and removed")
+    func strangeKeys() async throws {
+        let bucket = try await TestSupabase.make()
+        let others = ["users/a b/c&d+e", "users/a", "users/a b/c&d+e?f"]
+        for key in [Self.strange] + others { try await bucket.write(key, to: key) }
+        #expect(try await bucket.store.bytes(Self.strange) == Array(Self.strange.utf8))
+        let wish = try await bucket.store.wish(Self.strange, to: ".trash/" + Self.strange)
+        #expect(await bucket.store.move([wish]) == [.moved])
+        #expect(try await bucket.store.keys(ListingScope(prefix: ".trash/")) == keyBytes([".trash/" + Self.strange]))
+        #expect(await bucket.store.remove([".trash/" + Self.strange]) == [nil])
+        for key in others { #expect(try await bucket.store.bytes(key) == Array(key.utf8)) }
+        // Keys that the service takes from nobody are nobody's.
+        for key in ["users/100%", "users/#1", "users/caf\u{E9}"] {
+            #expect(await bucket.store.refusal(key) == .absent)
+            #expect(try await bucket.store.facts(of: [key]) == [nil])
+        }
+    }
+
+    private static func fields(saveAs: String?) -> PresignedFields {
+        PresignedFields(
+            contentType: "audio/wav", contentDisposition: "inline", cacheControl: "private, no-store", saveAs: saveAs)
+    }
+
+    private func fetch(_ url: String) async throws -> String {
+        try await Command.succeed("/usr/bin/curl", ["-sS", "-g", "-i", url])
+    }
+
+    @Test(
+        "a presigned URL gives the one object to whoever has it, for any key, until its time is over",
+        arguments: [strange, "users/plain"])
+    func presigned(_ key: String) async throws {
+        let bucket = try await TestSupabase.make()
+        let service = try #require(bucket.service)
+        try await bucket.write("its text", to: key)
+        try await bucket.write("another's", to: key + "x")
+        try await bucket.write("another's", to: "users/a b/c&d+e")
+        let url = try await bucket.store.presign(key, Self.fields(saveAs: nil), seconds: 60)
+        #expect(url.hasPrefix(service.url + "/storage/v1/object/sign/"))
+        #expect(!url.contains(" ") && url.filter { $0 == "?" }.count == 1)
+        let reply = try await fetch(url)
+        #expect(reply.hasPrefix("HTTP/1.1 200") && reply.hasSuffix("its text"), "\(reply)")
+        #expect(reply.contains("text/plain") && !reply.contains("attachment"))
+        let other = url.replacing("?token", with: "x?token")
+        #expect(try await fetch(other).hasPrefix("HTTP/1.1 400"))
+        service.clockSkew = .seconds(61)
+        #expect(try await fetch(url).hasPrefix("HTTP/1.1 400"))
+    }
+
+    @Test("a file is saved by the name that was asked for, whatever is in it")
+    func names() async throws {
+        let bucket = try await TestSupabase.make()
+        try await bucket.write("its text", to: "users/a")
+        let url = try await bucket.store.presign(
+            "users/a", Self.fields(saveAs: "a&b=c #1 100% \u{E9}\".txt"), seconds: 60)
+        let reply = try await fetch(url)
+        #expect(reply.contains("filename*=UTF-8''a%26b%3Dc%20%231%20100%25%20%C3%A9%22.txt"), "\(reply)")
+    }
+
+    @Test("nothing is signed for an object that is not there, and a failure is not taken for one")
+    func unsigned() async throws {
+        let (bucket, proxy, key) = try await stored()
+        await #expect(throws: BlobStoreError.absent) {
+            try await bucket.store.presign("users/none", Self.fields(saveAs: nil), seconds: 60)
+        }
+        proxy.answer(matching: "POST /storage/v1/object/sign", with: CannedResponse(200, body: "[]"))
+        let error = await #expect(throws: BlobStoreError.self) {
+            try await bucket.store.presign(key, Self.fields(saveAs: nil), seconds: 60)
+        }
+        #expect(error != .absent)
     }
 }
+
+/// The bytes of keys.
+private func keyBytes(_ keys: [String]) -> [[UInt8]] { keys.map { Array($0.utf8) } }

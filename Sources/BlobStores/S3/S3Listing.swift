@@ -83,9 +83,11 @@ struct S3Listing: ListingPages {
         reading: for byte in text.utf8 {
             length += 1
             switch (byte, length) {
-            case (0x30...0x39, _): parts[part] = parts[part] * 10 + Int32(byte - 0x30)
             case (0x2D, 5), (0x2D, 8), (0x54, 11), (0x3A, 14), (0x3A, 17): part += 1
             case (0x2E, 20), (0x5A, 20): break reading
+            // Where something else belongs there is none: that bounds how many follow one another.
+            case (_, 5), (_, 8), (_, 11), (_, 14), (_, 17), (_, 20): return nil
+            case (0x30...0x39, _): parts[part] = parts[part] * 10 + Int32(byte - 0x30)
             default: return nil
             }
         }

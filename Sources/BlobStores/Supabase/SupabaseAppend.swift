@@ -25,6 +25,8 @@ final class SupabaseAppend: BlobAppend {
         /// What was stored and not told: a request that failed takes it along.
         var untold: [StagedBlob.Piece] = []
         var hasNews = false
+        /// Why nothing more can follow what is stored.
+        var failure: BlobStoreError?
     }
 
     private struct Sending {
@@ -70,6 +72,8 @@ final class SupabaseAppend: BlobAppend {
             }
         }
         while try await awaitOldest() {}
+        let end = state.withLock { state in state.staged.pieces.last.map { $0.offset + $0.size } ?? 0 }
+        guard end == last.total else { throw .unavailable("an upload lacks a piece that was not stored") }
         return state.withLock { state in
             (state.staged.size, state.staged.hash) = (last.total, last.hash)
             state.untold = []
@@ -178,18 +182,19 @@ final class SupabaseAppend: BlobAppend {
         }
         spool.recycle(last)
         let piece = StagedBlob.Piece(offset: start, size: whole.size, number: staged.epoch, tag: nil)
+        state.withLock { $0.untold.append(piece) }
         try await store.write(whole.body, to: store.place(of: piece, staged.id), contentType: Self.type)
         state.withLock { state in
             state.staged.pieces.removeLast(small.count)
             state.staged.pieces.append(piece)
             state.replaced += small
-            state.untold.append(piece)
             state.offset = piece.offset + piece.size
         }
     }
 
     /// Waits for the piece that has been on its way the longest, and counts it; tells whether there was one.
     private func awaitOldest() async throws(BlobStoreError) -> Bool {
+        if let failure = state.withLock({ $0.failure }) { throw failure }
         guard let oldest = state.withLock({ $0.sending.first }) else { return false }
         let result = await withTaskCancellationHandler {
             await oldest.task.result
@@ -206,7 +211,11 @@ final class SupabaseAppend: BlobAppend {
             state.staged.hash = oldest.hashBehind
             state.hasNews = true
         }
-        if case .failure(let error) = result { throw error as? BlobStoreError ?? .cancelled }
+        if case .failure(let error) = result {
+            let failure = error as? BlobStoreError ?? .cancelled
+            state.withLock { $0.failure = failure }
+            throw failure
+        }
         return true
     }
 }

@@ -54,7 +54,7 @@ final class SupabaseClient: Sendable {
     private func sendOnce(_ request: SupabaseRequest) async throws(SupabaseError) -> FetchResponse {
         var fetch = FetchRequest(
             request.method, base + request.path + (request.query.isEmpty ? "" : "?\(request.query)"))
-        fetch.headers = (request.isAnonymous ? [] : credentials) + request.headers
+        fetch.headers = credentials + request.headers
         fetch.body = request.body
         fetch.stall = request.stall
         fetch.isNeverResent = request.isNeverResent

@@ -33,9 +33,9 @@ public struct SupabaseConfiguration: Sendable {
         guard let scheme = url.firstRange(of: "://"), ["http", "https"].contains(url[..<scheme.lowerBound]) else {
             return nil
         }
-        var place = url[scheme.upperBound...]
-        while place.hasSuffix("/") { place = place.dropLast() }
-        guard !place.isEmpty, !place.contains("@"), !place.contains("?"), !place.contains("#") else { return nil }
-        return url[..<scheme.upperBound] + place + (place.contains("/") ? "" : "/storage/v1")
+        var host = url[scheme.upperBound...]
+        while host.hasSuffix("/") { host = host.dropLast() }
+        guard !host.isEmpty, !host.contains("@"), !host.contains("?"), !host.contains("#") else { return nil }
+        return "\(url[..<scheme.upperBound])\(host)\(host.contains("/") ? "" : "/storage/v1")"
     }
 }

@@ -51,11 +51,12 @@ struct SupabaseError: SendingFailure, Equatable {
         let code = envelope?.code ?? Self.code(status, envelope)
         // A gateway's own refusal says nothing of the storage behind it.
         let isPassing =
-            [408, 423, 425, 429].contains(status) || head.status == 429
+            [408, 423, 425, 429, 499].contains(status) || head.status == 429
             || (500...599).contains(status) && ![501, Self.paused].contains(status)
         self.init(
-            status: status, code: code, message: message, mayBeDone: head.status >= 500 || status >= 500,
-            isPassing: isPassing)
+            status: status, code: code, message: message,
+            // One that was cut off on its way may have come to its end all the same.
+            mayBeDone: head.status >= 500 || status >= 500 || [408, 499].contains(status), isPassing: isPassing)
         retryAfter = head["retry-after"].flatMap { Int($0) }
     }
 
@@ -97,6 +98,7 @@ struct SupabaseError: SendingFailure, Equatable {
         case (404, "bucket not found"?, _), (404, _, "bucket not found"?): "NoSuchBucket"
         case (404, "not_found"?, _), (404, "not found"?, "object not found"?), (404, _, "object not found"?):
             "NoSuchKey"
+        case (400, "invalidkey"?, _): "InvalidKey"
         case (409, _, _): "KeyAlreadyExists"
         case (401, _, _), (403, _, _): "AccessDenied"
         case (402, _, _): "QuotaExceeded"
@@ -117,8 +119,10 @@ struct SupabaseError: SendingFailure, Equatable {
 
     /// Whether the object is not there; a bucket, or a route, that is not there is something else.
     var meansAbsent: Bool { code == "NoSuchKey" }
+    /// Whether the service has no such names, so that nothing can be there.
+    var isInvalidKey: Bool { code == "InvalidKey" }
     /// Whether something is there already.
-    var meansTaken: Bool { ["KeyAlreadyExists", "ResourceAlreadyExists", "BucketAlreadyExists"].contains(code) }
+    var meansTaken: Bool { code == "KeyAlreadyExists" || code == "ResourceAlreadyExists" }
 }
 
 extension BlobStoreError {
@@ -142,7 +146,7 @@ extension BlobStoreError {
             self = .unavailable(
                 "the bucket's allowed_mime_types refuse a type that the policy takes; take the list off the bucket")
         case (_, 401), (_, 403):
-            let isOld = error.message.contains("exp")
+            let isOld = error.message.contains("expired") || error.message.contains("\"exp\"")
             self = .unavailable(
                 isOld
                     ? "the service key has expired; set a new one in CUSTODE_SUPABASE_KEY"

@@ -96,6 +96,13 @@ enum SupabaseJSON {
         }
     }
 
+    /// An object that was made.
+    struct Made: Decodable {
+        let key: String
+
+        enum CodingKeys: String, CodingKey { case key = "Key" }
+    }
+
     /// Names of objects, which the service calls prefixes.
     struct Names: Encodable { let prefixes: [String] }
 

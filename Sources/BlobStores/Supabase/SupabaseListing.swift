@@ -28,7 +28,8 @@ struct SupabaseListing: ListingPages {
         }
         var page = RemoteListing.Page(token: told.nextCursor, isTruncated: told.hasNext)
         page.blobs.reserveCapacity(told.objects.count)
-        for entry in told.objects {
+        // Some versions take characters of a prefix for a pattern.
+        for entry in told.objects where entry.name.utf8.starts(with: prefix.utf8) {
             guard let etag = entry.metadata?.eTag, let size = entry.metadata?.size,
                 let modified = (entry.updated_at ?? entry.created_at).flatMap(SupabaseJSON.moment)
             else { throw .unavailable("the bucket's listing lacks a tag, a size or a date of \(entry.name)") }

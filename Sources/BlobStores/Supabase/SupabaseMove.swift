@@ -61,12 +61,17 @@ struct SupabaseMove {
         request.isNeverResent = true
         var last: SupabaseError?
         for attempt in 1...Self.attempts {
+            // Looks and pauses may have outlasted the claim.
+            guard mayGoOn() else {
+                guard let last else { throw .cancelled }
+                throw refusal(last)
+            }
             do throws(SupabaseError) {
                 try await store.client.head(request)
             } catch {
                 last = error
                 guard error.mayBeDone || error.isPassing || error.meansAbsent || error.meansTaken else {
-                    throw store.unavailable(error)
+                    throw refusal(error)
                 }
             }
             // Whatever was answered, what is there is what counts.
@@ -75,12 +80,18 @@ struct SupabaseMove {
             }
             if let outcome = try outcome.get() { return outcome }
             guard let last, attempt < Self.attempts, last.isPassing, mayGoOn() else { break }
-            do { try await Task.sleep(for: .milliseconds(200 << attempt)) } catch _ { break }
+            do { try await store.retries.pause(.milliseconds(200 << attempt)) } catch _ { break }
         }
         guard let last else {
             throw .unavailable("Supabase Storage answers that it moved an object, and did not")
         }
-        throw store.unavailable(last)
+        throw refusal(last)
+    }
+
+    /// Work has begun: this is no longer the untouched object that a cancelled move leaves.
+    private func refusal(_ error: SupabaseError) -> BlobStoreError {
+        error.code == SupabaseError.cancelled
+            ? .unavailable("given up while an object was moved") : store.unavailable(error)
     }
 
     /// What tells the copy of this move from every other object.
@@ -91,6 +102,7 @@ struct SupabaseMove {
     /// Copies through this process, and removes the source.
     private func copy() async throws(BlobStoreError) -> BlobMove.Outcome {
         guard let source = try await store.find(move.from) else { return .absent }
+        guard source.etag == move.expected.etag, source.size == move.expected.size else { return .changed }
         if try await store.look(move.to) == nil {
             let target = SupabaseTarget(
                 key: move.to, contentType: source.contentType ?? "application/octet-stream", nonce: nonce)
@@ -108,7 +120,10 @@ struct SupabaseMove {
         guard let still = try await store.look(move.from) else { return .moved }
         guard still.facts == source.facts else { return .changed }
         guard mayGoOn() else { throw .unavailable("the copy of an object took longer than the claim on it") }
-        if let failure = await store.removeForGood([move.from]).first ?? nil { throw failure }
+        let failures = await store.removeForGood([move.from], while: mayGoOn, isNeverResent: true)
+        if let failure = failures.first ?? nil {
+            throw failure == .cancelled ? .unavailable("given up while an object was removed from its place") : failure
+        }
         return .moved
     }
 

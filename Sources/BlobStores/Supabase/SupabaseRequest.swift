@@ -16,8 +16,6 @@ struct SupabaseRequest: SendableAgain {
     var isNeverResent = false
     /// For how long the service may be silent.
     var stall = Duration.seconds(30)
-    /// Whether it goes out without the key, as a stranger's would.
-    var isAnonymous = false
 
     init(_ method: String, _ path: String) {
         self.method = method
@@ -27,7 +25,12 @@ struct SupabaseRequest: SendableAgain {
     /// A request with a document.
     init(_ method: String, _ path: String, json: some Encodable) {
         self.init(method, path)
-        headers = [("content-type", "application/json")]
+        setDocument(json)
+    }
+
+    /// Gives it a document.
+    mutating func setDocument(_ json: some Encodable) {
+        headers.append(("content-type", "application/json"))
         body = .bytes(ByteBuffer(bytes: SupabaseJSON.bytes(of: json)))
     }
 }

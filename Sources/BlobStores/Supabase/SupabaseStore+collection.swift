@@ -31,21 +31,27 @@ extension SupabaseStore: CollectableStore {
     }
 
     /// Removes what is no object, or no longer.
+    ///
+    /// - Parameter isNeverResent: Whether a removal of which nobody heard is left at that, as it may find what was restored.
     func removeForGood(
-        _ keys: [String], while mayGoOn: @Sendable () -> Bool = { true }
+        _ keys: [String], while mayGoOn: @escaping @Sendable () -> Bool = { true }, isNeverResent: Bool = false
     ) async -> [BlobStoreError?] {
         var failures: [BlobStoreError?] = []
+        var request = SupabaseRequest("DELETE", "/object/\(bucketName)")
+        request.mayGoOn = mayGoOn
+        (request.isRepeatable, request.isNeverResent) = (!isNeverResent, isNeverResent)
         var rest = keys[...]
         while !rest.isEmpty {
             let batch = Array(rest.prefix(Self.removedAtOnce))
             rest = rest.dropFirst(batch.count)
-            failures += mayGoOn() ? await removeBatch(batch) : batch.map { _ in .cancelled }
+            failures += mayGoOn() ? await removeBatch(batch, request) : batch.map { _ in .cancelled }
         }
         return failures
     }
 
-    private func removeBatch(_ keys: [String]) async -> [BlobStoreError?] {
-        let request = SupabaseRequest("DELETE", "/object/\(bucketName)", json: SupabaseJSON.Names(prefixes: keys))
+    private func removeBatch(_ keys: [String], _ request: SupabaseRequest) async -> [BlobStoreError?] {
+        var request = request
+        request.setDocument(SupabaseJSON.Names(prefixes: keys))
         let removed: [SupabaseJSON.Removed]
         do throws(SupabaseError) {
             removed = try await client.document(request, [SupabaseJSON.Removed].self)
@@ -58,7 +64,8 @@ extension SupabaseStore: CollectableStore {
         return await Crowd.run(keys) { key in
             guard !told.contains(key) else { return nil }
             do throws(BlobStoreError) {
-                guard try await self.look(key) != nil else { return nil }
+                // Of a bucket that is not there nothing is removed either.
+                guard try await self.find(key) != nil else { return nil }
                 return .unavailable(
                     "Supabase Storage answers that it removes, and does not; its policies may be in the way")
             } catch {
@@ -86,8 +93,7 @@ extension SupabaseStore: CollectableStore {
         do throws(SupabaseError) {
             return try await client.bytes(SupabaseRequest("GET", path("authenticated", Self.markerKey)))
         } catch {
-            guard error.meansAbsent else { throw refusal(error) }
-            try await bucket()
+            guard error.meansAbsent, try await find(Self.markerKey) == nil else { throw unavailable(error) }
             return nil
         }
     }
@@ -105,7 +111,7 @@ extension SupabaseStore: CollectableStore {
         ]
         request.body = body
         do throws(SupabaseError) {
-            try await client.head(request)
+            _ = try await client.document(request, SupabaseJSON.Made.self)
         } catch {
             throw unavailable(error)
         }

@@ -52,7 +52,7 @@ extension SupabaseStore {
                 SupabaseRequest("GET", path("info/authenticated", key)), SupabaseJSON.Info.self)
         } catch {
             // A name that cannot be one is nobody's.
-            if error.meansAbsent || error.code == "InvalidKey" { return nil }
+            if error.meansAbsent || error.isInvalidKey { return nil }
             throw refusal(error)
         }
         guard let found = SupabaseFound(info) else {

@@ -59,8 +59,10 @@ extension SupabaseStore: InspectableStore {
             }
             step = "move"
             let move = BlobMove(from: key, to: moved, expected: found.facts)
-            if case .failed(let error) = await SupabaseMove(store: self, move: move, mayGoOn: { true }).run() {
-                throw error
+            switch await SupabaseMove(store: self, move: move, mayGoOn: { true }).run() {
+            case .moved: break
+            case .failed(let error): throw error
+            case .absent, .changed: throw .unavailable("what was written is not what was to be moved")
             }
             step = "remove"
             for failure in await removeForGood([moved]) { if let failure { throw failure } }
@@ -112,7 +114,7 @@ extension SupabaseStore: PreparedStore {
                 SupabaseRequest("POST", "/bucket", json: SupabaseJSON.NewBucket(id: name, name: name)))
         } catch {
             // Another replica may have been quicker.
-            guard error.meansTaken || error.mayBeDone else { throw unavailable(error) }
+            guard error.status == 409 || error.mayBeDone else { throw unavailable(error) }
         }
     }
 }

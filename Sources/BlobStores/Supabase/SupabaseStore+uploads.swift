@@ -19,7 +19,8 @@ extension SupabaseStore {
         var isUncertain = false
         for attempt in 1...Self.publications {
             do throws(SupabaseError) {
-                try await client.head(request)
+                // Read, as what stands in the service's way may say 200 too.
+                _ = try await client.document(request, SupabaseJSON.Made.self)
                 return
             } catch {
                 guard error.mayBeDone || error.meansTaken else {

@@ -68,17 +68,24 @@ public final class SupabaseStore: PresigningStore {
             response = try await client.send(request)
         } catch {
             // The bucket may be what is missing.
-            if error.meansAbsent, try await find(key) == nil { throw .absent }
-            // A range that lies beyond it: what is there is not the object that was meant.
-            throw error.status == 416 ? .absent : unavailable(error)
+            if error.meansAbsent || error.isInvalidKey, try await find(key) == nil { throw .absent }
+            // A range that lies beyond it, which the service takes for a fault of its own: what is there is not the object
+            // that was meant.
+            if case .part(let range) = plan, [416, 500].contains(error.status),
+                let found = try await look(key), found.size <= range.first
+            {
+                throw .absent
+            }
+            throw unavailable(error)
         }
         guard let etag = response.head["etag"], let size = Self.wholeSize(response.head) else {
-            throw .unavailable("Supabase Storage tells neither size nor tag of an object")
+            // Edges may leave out how much there is in all.
+            return try await open(key, reading: nil)
         }
         let range: ByteRange? =
             switch plan {
             case .whole: size > 0 ? ByteRange(first: 0, last: size - 1) : nil
-            case .part(let range): response.status == 206 ? range : nil
+            case .part(let range): Self.begins(response.head, with: range) ? range : nil
             }
         return blob(key, etag: SupabaseFound.bare(etag), size: size, first: range.map { ($0, response.body) })
     }
@@ -90,7 +97,7 @@ public final class SupabaseStore: PresigningStore {
             request.headers = [("range", RemoteBlob.field(range))]
             do throws(SupabaseError) {
                 let response = try await self.client.send(request)
-                guard response.status == 206 || range.count == size else {
+                guard Self.begins(response.head, with: range) || response.status == 200 && range.count == size else {
                     throw SupabaseError(
                         status: response.status, code: "RangeIgnored",
                         message: "a range was asked for and not given", mayBeDone: false, isPassing: false)
@@ -127,15 +134,21 @@ public final class SupabaseStore: PresigningStore {
         } catch {
             throw unavailable(error)
         }
-        // Of what it tells only the token is its own: the names in it are as they are, which is no URL.
-        guard let told = signed.first?.signedURL, let token = told.firstRange(of: "?token=") else {
+        guard let first = signed.first, let relative = first.signedURL, let token = Self.token(of: relative) else {
             guard try await find(key) == nil else {
                 throw .unavailable("Supabase Storage signs no URL: \(signed.first?.error ?? "it does not say why")")
             }
             throw .absent
         }
+        // The rest of what it tells is relative to the service, and names the object without any encoding.
         let name = fields.saveAs.map { "&download=\(SigV4.encode($0))" } ?? ""
-        return client.base + path("sign", key) + told[token.lowerBound...] + name
+        return "\(client.base)\(path("sign", key))?token=\(token)\(name)"
+    }
+
+    /// The token of a signed URL, at its end.
+    private static func token(of url: String) -> Substring? {
+        let token = url.split(separator: "?token=", omittingEmptySubsequences: false).dropFirst().last
+        return token?.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"#&?".utf8.contains($0) } == true ? token : nil
     }
 
     /// What a key's requests are addressed to, below `/object`.
@@ -152,6 +165,11 @@ public final class SupabaseStore: PresigningStore {
     func unavailable(_ error: SupabaseError) -> BlobStoreError {
         let meaning = refusal(error)
         return meaning == .absent ? .unavailable("Supabase Storage answers \(error.code)") : meaning
+    }
+
+    /// Whether a reply holds a part that begins where a range does.
+    private static func begins(_ head: FetchHead, with range: ByteRange) -> Bool {
+        head.status == 206 && head["content-range"]?.hasPrefix("bytes \(range.first)-") == true
     }
 
     private static func wholeSize(_ head: FetchHead) -> Int64? {

@@ -52,20 +52,23 @@ struct SupabaseTus: Sendable {
         let range = offset..<offset + piece.size
         var start = offset
         for attempt in 1...Self.attempts {
+            let isConflict: Bool
             do throws(SupabaseError) {
                 return try await patch(start, piece.body(from: start - offset), stall: .seconds(60))
             } catch {
-                guard error.mayBeDone || error.isPassing || error.status == 409, attempt < Self.attempts else {
+                // Of the offset, or of the name.
+                isConflict = error.status == 409
+                guard error.mayBeDone || error.isPassing || isConflict, attempt < Self.attempts else {
                     throw refusal(error)
                 }
                 try await pause(attempt)
             }
             // What has arrived of it stays; a newer request ends one that the service still reads.
-            let arrived = try await arrived()
-            guard range.contains(arrived) || arrived == range.upperBound else {
-                throw .unavailable("Supabase Storage has another number of bytes of an upload than it was sent")
-            }
+            let arrived = try await arrived(of: range)
             if arrived == range.upperBound { return }
+            if isConflict, arrived == start, try await store.look(target.key) != nil {
+                throw .unavailable("the key of an upload in pieces was taken while it was under way")
+            }
             start = arrived
         }
     }
@@ -82,14 +85,15 @@ struct SupabaseTus: Sendable {
                 try await patch(start, piece.body(from: start - offset), stall: Self.completionStall)
                 return try await confirm()
             } catch {
-                let mayBeDone = error.mayBeDone || [404, 409, 410].contains(error.status)
+                let isGone = [404, 410].contains(error.status)
+                let mayBeDone = error.mayBeDone || isGone || error.status == 409
                 guard mayBeDone || error.isPassing else {
                     throw isUncertain ? .unsettled(error.message) : refusal(error)
                 }
                 isUncertain = isUncertain || error.mayBeDone
-                if try await store.isPublished(target, size: size) { return }
+                if mayBeDone || isUncertain, try await store.isPublished(target, size: size) { return }
                 // An upload that is gone, and its object is not there: it was given up.
-                guard attempt < Self.attempts, ![404, 410].contains(error.status) else {
+                guard attempt < Self.attempts, !isGone else {
                     throw isUncertain ? .unsettled(error.message) : refusal(error)
                 }
                 if error.code == SupabaseError.cancelled {
@@ -98,12 +102,13 @@ struct SupabaseTus: Sendable {
                 do throws(BlobStoreError) {
                     try await pause(attempt)
                 } catch {
-                    throw .unsettled("given up while it was published")
+                    throw isUncertain ? .unsettled("given up while it was published") : error
                 }
             }
             do throws(BlobStoreError) {
-                start = max(range.lowerBound, min(try await arrived(), range.upperBound))
+                start = try await arrived(of: range)
             } catch {
+                guard isUncertain else { throw error }
                 if try await store.isPublished(target, size: size) { return }
                 throw .unsettled("\(error)")
             }
@@ -132,7 +137,8 @@ struct SupabaseTus: Sendable {
     @discardableResult
     func discard() async -> BlobStoreError? {
         var request = SupabaseRequest("DELETE", path)
-        request.headers = [Self.version]
+        // The service asks whether the name may be written here too, and else keeps what is for a name that is taken.
+        request.headers = [Self.version, ("x-upsert", "true")]
         let ready = request
         let result = await uninterrupted {
             await Result.of { () throws(SupabaseError) in try await store.client.head(ready) }
@@ -149,8 +155,8 @@ struct SupabaseTus: Sendable {
             Self.version, ("content-type", "application/offset+octet-stream"), ("upload-offset", String(offset)),
         ]
         request.body = body
+        // How much has arrived is asked first; what libcurl sends again by itself the service refuses by its offset.
         request.isRepeatable = false
-        // A connection that dies in mid-body is told here, not papered over: how much has arrived is asked first.
         request.stall = stall
         let head = try await store.client.head(request)
         guard head["upload-offset"].flatMap({ Int64($0) }) == offset + body.count else {
@@ -158,6 +164,17 @@ struct SupabaseTus: Sendable {
                 status: head.status, code: "Offset", message: "an upload's offset is not behind what was sent",
                 mayBeDone: true, isPassing: true)
         }
+    }
+
+    /// How far a piece has arrived.
+    ///
+    /// - Throws: ``BlobStoreError/unavailable(_:)`` if what lies before it is gone, or more is there than was sent.
+    private func arrived(of range: Range<Int64>) async throws(BlobStoreError) -> Int64 {
+        let arrived = try await arrived()
+        guard range.contains(arrived) || arrived == range.upperBound else {
+            throw .unavailable("Supabase Storage has another number of bytes of an upload than it was sent")
+        }
+        return arrived
     }
 
     private func arrived() async throws(BlobStoreError) -> Int64 {

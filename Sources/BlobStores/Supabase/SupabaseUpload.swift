@@ -51,9 +51,7 @@ final class SupabaseUpload: BlobUpload {
             try self.drain.finish()
             return try self.spool.seal()
         }
-        if let expectedSize, expectedSize != blob.size {
-            throw .unavailable("an upload has another number of bytes than was told at its beginning")
-        }
+        if let expectedSize, expectedSize != blob.size { throw Self.wrongSize }
         var last = only
         if only == nil {
             while let piece = spool.takeComplete() {
@@ -141,7 +139,13 @@ final class SupabaseUpload: BlobUpload {
         Int64(piece.number - 1) * SupabaseStore.pieceSize + piece.size
     }
 
+    private static let wrongSize = BlobStoreError.unavailable(
+        "an upload has another number of bytes than was told at its beginning")
+
+    /// Sends a piece that others follow.
     private func send(_ piece: SpooledPart) async throws(BlobStoreError) {
+        // With as many bytes as were told the service would make an object that nobody has published.
+        guard Self.end(of: piece) < expectedSize ?? .max else { throw Self.wrongSize }
         let tus = try await begun()
         while state.withLock({ $0.sending.count > Self.piecesAhead }) { _ = try await awaitOldest() }
         let (store, spool) = (store, spool)
