@@ -47,6 +47,7 @@ struct StandInTests {
         expectRefusal(
             try await project.request("GET", "/object/tub/no"), "404", "NoSuchBucket", error: "Bucket not found")
         expectRefusal(try await project.request("DELETE", "/object/box/no"), "404", "NoSuchKey")
+        expectRefusal(try await project.request("POST", "/object/tub/x", [:], .text("x")), "404", "NoSuchBucket")
         expectRefusal(try await project.request("GET", "/objects/box/no"), "404", "InvalidRequest", wire: 404)
         let head = try await project.request("HEAD", "/object/box/no")
         #expect(head.status == 400)
@@ -164,6 +165,24 @@ struct StandInTests {
         expectRefusal(refused, "409", "KeyAlreadyExists")
         #expect(refused.interim.isEmpty)
         #expect(try await connection.isClosed(within: .seconds(5)))
+    }
+
+    @Test("of two creates at once, one wins; in older versions both think so", arguments: [true, false])
+    func racing(isChecked: Bool) async throws {
+        let project = try await Project.start { $0.rechecksCreates = isChecked }
+        let connection = try await RawConnection.open(port: project.server.port)
+        let fields = project.token() + ["Content-Length": "4", "Expect": "100-continue"]
+        try await connection.send(project.client.head("POST", "/storage/v1/object/box/x", headers: fields))
+        #expect(try await connection.readInterim() == 100)
+        #expect(try await project.put("x", "fast").status == 200)
+        try await connection.send("slow")
+        let reply = try await connection.read(to: "POST")
+        if isChecked {
+            expectRefusal(reply, "409", "KeyAlreadyExists")
+        } else {
+            #expect(reply.status == 200)
+        }
+        #expect(project.server.bytes(of: "x", in: "box") == Array((isChecked ? "fast" : "slow").utf8))
     }
 
     @Test("deletions by name tell what went and are silent about the rest, in the order of the rows")

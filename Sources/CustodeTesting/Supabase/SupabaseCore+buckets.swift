@@ -6,7 +6,10 @@ extension SupabaseCore {
         case ("GET", 0): return .reply(try listBuckets(request))
         case ("GET", 1): return .reply(try getBucket(request, rest[0]))
         case ("PUT", 1): return try updateBucket(request, rest[0])
-        case ("DELETE", 1): return .reply(try deleteBucket(request, rest[0]))
+        case ("DELETE", 1):
+            return .collect { [self] _ in
+                reply { () throws(SupabaseError) in try deleteBucket(request, rest[0]) }
+            }
         case ("POST", 2) where rest[1] == "empty": return try emptyBucket(request, rest[0])
         default: throw noRoute(request)
         }
