@@ -197,6 +197,19 @@ struct SupabaseMoveTests {
         }
     }
 
+    @Test("what comes to the new place while a copy is under way stays, and so does the source")
+    func copyTaken() async throws {
+        let (bucket, proxy, service, wish) = try await world(2_000)
+        proxy.hold(matching: "POST /storage/v1/object/recordings/.trash", .toServer)
+        let moving = Task { await copying(bucket, wish) }
+        #expect(try await eventually { proxy.heldCount == 1 })
+        service.put(".trash/users/a", [9], in: TestSupabase.bucket)
+        proxy.release()
+        #expect(await moving.value == .changed)
+        #expect(service.bytes(of: ".trash/users/a", in: TestSupabase.bucket) == [9])
+        #expect(names(service) == [".trash/users/a", "users/a"])
+    }
+
     @Test("a source that is written anew while it is copied stays")
     func copyChanged() async throws {
         let (bucket, proxy, service, wish) = try await world(2_000)

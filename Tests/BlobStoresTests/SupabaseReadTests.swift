@@ -184,6 +184,29 @@ struct SupabaseReadTests {
         }
     }
 
+    @Test(
+        "a key whose dots a gateway takes for steps reaches nothing, in this bucket or in another",
+        arguments: ["users/a/../b", "../other/b", "..", "users/./b", "users/b/.", "users/b/.."])
+    func steps(_ key: String) async throws {
+        let bucket = try await TestSupabase.make()
+        let service = try #require(bucket.service)
+        try await bucket.write("another's", to: "users/b")
+        service.put(key, [1], in: TestSupabase.bucket)
+        service.forgetRequests()
+        for plan in [nil, RangePlan.whole, .part(ByteRange(first: 0, last: 1))] {
+            await #expect(throws: BlobStoreError.absent) { try await bucket.store.open(key, reading: plan) }
+        }
+        #expect(try await bucket.store.facts(of: [key]) == [nil])
+        await #expect(throws: BlobStoreError.absent) {
+            try await bucket.store.presign(key, Self.fields(saveAs: nil), seconds: 60)
+        }
+        await #expect(throws: BlobStoreError.self) { try await bucket.write("x", to: key) }
+        #expect(service.count(matching: "/.") == 0)
+        // Dots within a name are none.
+        try await bucket.write("its text", to: "users/.a..b/...")
+        #expect(try await bucket.store.bytes("users/.a..b/...") == Array("its text".utf8))
+    }
+
     private static func fields(saveAs: String?) -> PresignedFields {
         PresignedFields(
             contentType: "audio/wav", contentDisposition: "inline", cacheControl: "private, no-store", saveAs: saveAs)

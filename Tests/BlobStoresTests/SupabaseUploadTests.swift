@@ -116,7 +116,7 @@ struct SupabaseUploadTests {
         writing.cancel()
         let result = await writing.result
         #expect(throws: (any Error).self) { try result.get() }
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(15))
         try proxy.clear()
         await upload.discard()
         #expect(service.openUploads.isEmpty)
@@ -166,9 +166,7 @@ struct SupabaseUploadTests {
             _ = try await upload.seal()
         }
         #expect("\(error.map(String.init(describing:)) ?? "")".contains("taken"))
-        // Not again and again: what is in the way stays there.
-        let sent = try #require(bucket.service).count(matching: "PATCH ")
-        #expect(sent <= 6, "\(sent)")
+        #expect(try #require(bucket.service).count(matching: "PATCH ") <= 4)
         await upload.discard()
         #expect(try await bucket.store.bytes(key("1").text) == Array("another".utf8))
     }

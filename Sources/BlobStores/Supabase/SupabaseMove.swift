@@ -111,6 +111,7 @@ struct SupabaseMove {
                 try await pass(source, to: upload)
             } catch {
                 await upload.discard()
+                if error == .keyTaken { return .changed }
                 throw error
             }
         }

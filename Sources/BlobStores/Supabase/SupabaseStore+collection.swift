@@ -105,6 +105,7 @@ extension SupabaseStore: CollectableStore {
 
     /// Writes what is no upload's object, in the place of what is there.
     func write(_ body: FetchRequestBody, to key: String, contentType: String) async throws(BlobStoreError) {
+        guard Self.isAddressable(key) else { throw .unavailable("the name of an object has a step in it") }
         var request = SupabaseRequest("POST", path(nil, key))
         request.headers = [
             ("content-type", contentType), ("cache-control", Self.cacheControl), ("x-upsert", "true"),

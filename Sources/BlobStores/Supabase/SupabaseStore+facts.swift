@@ -44,7 +44,7 @@ extension SupabaseStore {
 
     /// What is known of an object now; `nil` if it, or the bucket, is not there.
     func look(_ key: String) async throws(BlobStoreError) -> SupabaseFound? {
-        guard !key.isEmpty else { return nil }
+        guard Self.isAddressable(key) else { return nil }
         let info: SupabaseJSON.Info
         do throws(SupabaseError) {
             // Not by HEAD, whose refusals have no body to say what they mean.
@@ -70,6 +70,14 @@ extension SupabaseStore {
         for result in found { facts.append(try result.get()?.facts) }
         if facts.contains(where: { $0 == nil }) { try await bucket() }
         return facts
+    }
+
+    /// Whether a key arrives as it is: dots between slashes are steps to gateways, which lead to another object or bucket.
+    static func isAddressable(_ key: String) -> Bool {
+        !key.isEmpty
+            && !key.utf8.split(separator: UInt8(ascii: "/")).contains {
+                $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8)
+            }
     }
 
     /// What the service tells of the bucket; asked also to hear why something else failed.

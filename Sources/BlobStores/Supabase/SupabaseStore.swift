@@ -57,7 +57,7 @@ public final class SupabaseStore: PresigningStore {
 
     /// Opens an object; what will be read first is on its way when this returns.
     public func open(_ key: String, reading plan: RangePlan?) async throws(BlobStoreError) -> any OpenBlob {
-        guard let plan, !key.isEmpty else {
+        guard let plan, Self.isAddressable(key) else {
             guard let found = try await find(key) else { throw .absent }
             return blob(key, etag: found.etag, size: found.size, first: nil)
         }
@@ -125,6 +125,7 @@ public final class SupabaseStore: PresigningStore {
     public func presign(
         _ key: String, _ fields: PresignedFields, seconds: Int
     ) async throws(BlobStoreError) -> String {
+        guard Self.isAddressable(key) else { throw .absent }
         // In its form for many, which takes names as they are: that for one leaves some characters encoded.
         let wish = SupabaseJSON.SigningWish(expiresIn: seconds, paths: [key])
         let signed: [SupabaseJSON.Signed]
