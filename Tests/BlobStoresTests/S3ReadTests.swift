@@ -54,6 +54,22 @@ struct S3ReadTests {
         }
     }
 
+    @Test("a part other than the one that was asked for is never taken for it")
+    func otherPart() async throws {
+        let (bucket, proxy, key) = try await stored()
+        let blob = try await bucket.store.open(key, reading: nil)
+        let head = try #require(try await bucket.store.find(key))
+        proxy.answer(
+            matching: "GET ",
+            with: CannedResponse(
+                206, headers: ["ETag": head.etag, "Content-Range": "bytes 0-3/\(Self.bytes.count)"], body: "abcd"))
+        let range = ByteRange(first: 4, last: 7)
+        await #expect(throws: BlobStoreError.self) { try await blob.bytes(range) }
+        await #expect(throws: BlobStoreError.self) {
+            _ = try await bucket.store.open(key, reading: .part(range)).bytes(range)
+        }
+    }
+
     @Test("a connection that breaks time and again fails the read in the end")
     func broken() async throws {
         let (bucket, proxy, key) = try await stored()

@@ -1,6 +1,7 @@
 import Cryptography
 import CustodeCore
 import CustodeTesting
+import Foundation
 import NIOCore
 import Testing
 
@@ -145,6 +146,40 @@ struct SupabaseUploadTests {
         await upload.discard()
         #expect(service.objects(in: TestSupabase.bucket).isEmpty)
         #expect(service.openUploads.isEmpty)
+    }
+
+    @Test("no upload keeps a file open beyond its end, whichever that is")
+    func descriptors() async throws {
+        let (bucket, proxy) = try await TestSupabase.proxied()
+        let folder = bucket.folder.path
+        for (number, size) in [200_000, 9 << 20, 9 << 20].enumerated() {
+            let upload = try await bucket.store.beginUpload(
+                as: key("\(number)"), expectedSize: number == 2 ? nil : Int64(size))
+            for piece in S3UploadTests.pieces(Sample.noise(size)) { try await upload.write(ByteBuffer(bytes: piece)) }
+            _ = try await upload.seal()
+            #expect(Self.openFiles(below: folder) > 0, "the test sees them")
+            try await upload.publish(as: key("\(number)"))
+        }
+        proxy.answer(matching: "PATCH ", with: .supabase(400, "403", "AccessDenied"))
+        await #expect(throws: BlobStoreError.self) {
+            let upload = try await bucket.store.beginUpload(as: key("9"), expectedSize: 30 << 20)
+            do {
+                for _ in 0..<30 { try await upload.write(ByteBuffer(bytes: Sample.noise(1 << 20))) }
+                _ = try await upload.seal()
+            } catch {
+                await upload.discard()
+                throw error
+            }
+        }
+        #expect(try await eventually { Self.openFiles(below: folder) == 0 })
+    }
+
+    private static func openFiles(below folder: String) -> Int {
+        let links = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return links.count { link in
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(link)"))?.hasPrefix(folder)
+                == true
+        }
     }
 
     @Test("an upload that will come in pieces is refused before its bytes if its key holds something")

@@ -30,6 +30,11 @@ final class RemoteBlob: OpenBlob {
     /// A `Range` field.
     static func field(_ range: ByteRange) -> String { "bytes=\(range.first)-\(range.last)" }
 
+    /// Whether a reply holds a part that begins where a range does.
+    static func begins(_ head: FetchHead, with range: ByteRange) -> Bool {
+        head.status == 206 && head["content-range"]?.hasPrefix("bytes \(range.first)-") == true
+    }
+
     func read(_ range: ByteRange) -> AsyncThrowingStream<ByteBuffer, any Error> {
         let reading = RemoteReading(range, of: self, body: takeFirst(range))
         return AsyncThrowingStream { try await reading.next() }

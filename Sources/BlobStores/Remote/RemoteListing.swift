@@ -26,7 +26,11 @@ final class RemoteListing: BlobListing {
         var isTruncated = false
     }
 
+    /// How many pages without an entry may follow one another, each with a token of its own.
+    private static let mostEmptyPages = 1_000
+
     private struct State {
+        var emptyPages = 0
         /// Where the listing goes on; `nil` at its start.
         var token: String?
         /// The key to go on after, in the place of a token.
@@ -120,6 +124,11 @@ final class RemoteListing: BlobListing {
                 state.hasEnded = true
                 return .unavailable(
                     "the bucket's listing does not advance: a page says where to go on as the one before did")
+            }
+            state.emptyPages = page.blobs.isEmpty && page.unreadable == 0 ? state.emptyPages + 1 : 0
+            guard state.emptyPages < Self.mostEmptyPages else {
+                state.hasEnded = true
+                return .unavailable("the bucket's listing does not advance: page after page is empty")
             }
             state.token = token
             state.startAfter = nil

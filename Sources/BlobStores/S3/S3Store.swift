@@ -80,7 +80,7 @@ public final class S3Store: PresigningStore {
         let range: ByteRange? =
             switch plan {
             case .whole: size > 0 ? ByteRange(first: 0, last: size - 1) : nil
-            case .part(let range): response.status == 206 ? range : nil
+            case .part(let range): RemoteBlob.begins(response.head, with: range) ? range : nil
             }
         return blob(key, etag: etag, size: size, first: range.map { ($0, response.body) })
     }
@@ -91,7 +91,8 @@ public final class S3Store: PresigningStore {
             request.headers = [("range", RemoteBlob.field(range)), ("if-match", etag)]
             do throws(S3Error) {
                 let response = try await self.sender.send(request)
-                guard response.status == 206 || range.count == size else {
+                guard RemoteBlob.begins(response.head, with: range) || response.status == 200 && range.count == size
+                else {
                     throw S3Error(
                         status: response.status, code: "RangeIgnored", message: "a range was asked for and not given",
                         mayBeDone: false, isPassing: false)

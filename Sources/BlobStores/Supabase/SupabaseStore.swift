@@ -85,7 +85,7 @@ public final class SupabaseStore: PresigningStore {
         let range: ByteRange? =
             switch plan {
             case .whole: size > 0 ? ByteRange(first: 0, last: size - 1) : nil
-            case .part(let range): Self.begins(response.head, with: range) ? range : nil
+            case .part(let range): RemoteBlob.begins(response.head, with: range) ? range : nil
             }
         return blob(key, etag: SupabaseFound.bare(etag), size: size, first: range.map { ($0, response.body) })
     }
@@ -97,7 +97,8 @@ public final class SupabaseStore: PresigningStore {
             request.headers = [("range", RemoteBlob.field(range))]
             do throws(SupabaseError) {
                 let response = try await self.client.send(request)
-                guard Self.begins(response.head, with: range) || response.status == 200 && range.count == size else {
+                guard RemoteBlob.begins(response.head, with: range) || response.status == 200 && range.count == size
+                else {
                     throw SupabaseError(
                         status: response.status, code: "RangeIgnored",
                         message: "a range was asked for and not given", mayBeDone: false, isPassing: false)
@@ -166,11 +167,6 @@ public final class SupabaseStore: PresigningStore {
     func unavailable(_ error: SupabaseError) -> BlobStoreError {
         let meaning = refusal(error)
         return meaning == .absent ? .unavailable("Supabase Storage answers \(error.code)") : meaning
-    }
-
-    /// Whether a reply holds a part that begins where a range does.
-    private static func begins(_ head: FetchHead, with range: ByteRange) -> Bool {
-        head.status == 206 && head["content-range"]?.hasPrefix("bytes \(range.first)-") == true
     }
 
     private static func wholeSize(_ head: FetchHead) -> Int64? {

@@ -18,6 +18,7 @@ struct SupabaseTus: Sendable {
 
     /// Begins an upload.
     ///
+    /// Should nobody hear its name, one without bytes is left to the service, which gives it up in time.
     /// - Throws: ``BlobStoreError/keyTaken`` if the service says that there is something at the key.
     init(_ target: SupabaseTarget, size: Int64, store: SupabaseStore) async throws(BlobStoreError) {
         self.store = store
