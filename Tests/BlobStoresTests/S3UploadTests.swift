@@ -86,7 +86,7 @@ struct S3UploadTests {
             }
             _ = try await upload.seal()
         }
-        #expect(try await eventually { proxy.count(matching: "partNumber=") > 0 })
+        #expect(try await eventually(within: .seconds(30)) { proxy.count(matching: "partNumber=") > 0 })
         writing.cancel()
         let result = await writing.result
         #expect(throws: (any Error).self) { try result.get() }
