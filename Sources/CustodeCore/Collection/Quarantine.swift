@@ -47,7 +47,14 @@ struct Quarantine {
         let outcomes = await keeping(claim, on: places.map { batch[$0].place }, during: moves)
         var dispositions = judgements.map { $0.verdict == .busy ? Disposition.busy : .alive }
         var endings: [Ending] = []
+        // One that finds no room fails alone; a store that refuses every one does nothing more for us.
+        let isOverQuota = outcomes.count > 1 && outcomes.allSatisfy { $0 == .failed(.noRoom) }
         for (place, outcome) in zip(places, outcomes) {
+            if isOverQuota {
+                dispositions[place] = .overQuota
+                endings.append(Ending(place: batch[place].place, outcome: .released))
+                continue
+            }
             let (disposition, ending) = await Self.ending(outcome, batch[place], parts.store)
             dispositions[place] = disposition
             if let ending { endings.append(Ending(place: batch[place].place, outcome: ending)) }
@@ -81,7 +88,6 @@ struct Quarantine {
             // Not removed from its place, since the claim was lost; if the leadership was as well, the next step finds
             // out.
             return (.busy, .released)
-        case .failed(.noRoom): return (.overQuota, .released)
         case .failed(let error):
             // Where it is decides whether the claim may go; if that cannot be told, the claim tells of it later.
             let isInPlace = (try? await store.facts(of: [condemned.key.text]))?.first.flatMap { $0 } != nil
