@@ -1,3 +1,5 @@
+internal import CustodeCore
+
 /// Does many things a few at a time.
 enum Crowd {
     private static let atOnce = 16
@@ -22,5 +24,17 @@ enum Crowd {
                 }
             }
         }
+    }
+
+    /// What was found, in the order of the keys; the first error if there is one.
+    static func find<Found: Sendable>(
+        _ keys: [String], _ look: @escaping @Sendable (String) async throws(BlobStoreError) -> Found?
+    ) async throws(BlobStoreError) -> [Found?] {
+        let results = await run(keys) { key in
+            await Result.of { () throws(BlobStoreError) in try await look(key) }
+        }
+        var found: [Found?] = []
+        for result in results { found.append(try result.get()) }
+        return found
     }
 }

@@ -1,16 +1,6 @@
 internal import CustodeCore
 internal import HTTPFetch
 
-/// Why a bucket's service did not do what a request asks.
-protocol SendingFailure: Error {
-    /// Whether it may have been done all the same.
-    var mayBeDone: Bool { get }
-    /// Whether the same request may succeed a moment later.
-    var isPassing: Bool { get }
-    /// How long the service asks to be left alone, in seconds.
-    var retryAfter: Int? { get }
-}
-
 /// A request that may be sent again.
 protocol SendableAgain: Sendable {
     /// Whether doing it twice is doing it once, so that it may be sent again when nobody can tell.

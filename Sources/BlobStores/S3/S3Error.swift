@@ -2,7 +2,7 @@ internal import CustodeCore
 internal import HTTPFetch
 
 /// Why an S3 service did not do it.
-struct S3Error: SendingFailure, Equatable {
+struct S3Error: SendingFailure {
     /// The status; `nil` if there was no reply.
     let status: Int?
     /// The service's code, such as `NoSuchKey`; made from the status where it sends none.
@@ -24,25 +24,6 @@ struct S3Error: SendingFailure, Equatable {
         self.isPassing = isPassing
     }
 
-    /// No reply.
-    init(_ error: FetchError) {
-        let mayBeDone =
-            switch error.code {
-            case .cannotConnect, .untrusted, .malformed, .unreadableBody: false
-            case .cancelled, .timedOut, .broken, .tooLarge, .stopped: true
-            }
-        let isPassing = [.cannotConnect, .timedOut, .broken].contains(error.code)
-        let code =
-            switch error.code {
-            case .cancelled: Self.cancelled
-            case .untrusted: Self.untrusted
-            default: "NoReply"
-            }
-        self.init(
-            status: nil, code: code, message: error.message,
-            mayBeDone: mayBeDone, isPassing: isPassing)
-    }
-
     /// A reply that is no success.
     ///
     /// Its body may be XML, something else (an edge's HTML), or nothing.
@@ -61,8 +42,6 @@ struct S3Error: SendingFailure, Equatable {
         retryAfter = head["retry-after"].flatMap { Int($0) }
     }
 
-    static let cancelled = "Cancelled"
-    static let untrusted = "Untrusted"
     private static let passing: Set<String> = [
         "RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted",
         "ConditionalRequestConflict",
@@ -114,7 +93,7 @@ extension BlobStoreError {
             self = .unavailable(
                 "the certificate of the bucket's service at \(bucket.endpoint) is not trusted: \(error.message); name a "
                     + "file with its issuer's certificate in SSL_CERT_FILE, or correct the endpoint in CUSTODE_BUCKET")
-        case "NoReply": self = .unavailable("the bucket's service does not answer: \(error.message)")
+        case S3Error.noReply: self = .unavailable("the bucket's service does not answer: \(error.message)")
         default:
             let status = error.status.map { " (\($0))" } ?? ""
             let text = error.message.isEmpty ? "" : ": \(error.message)"

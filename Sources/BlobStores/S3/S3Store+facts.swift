@@ -76,12 +76,9 @@ extension S3Store {
 
     /// What is known of objects now, in the order of the keys; `nil` where there is none.
     public func facts(of keys: [String]) async throws(BlobStoreError) -> [BlobFacts?] {
-        let found = await Crowd.run(keys) { key in
-            await Result.of { () throws(BlobStoreError) in try await self.look(key) }
-        }
-        var facts: [BlobFacts?] = []
-        for result in found { facts.append(try result.get()?.facts) }
-        if facts.contains(where: { $0 == nil }) { try await bucketHead() }
-        return facts
+        let found = try await Crowd.find(keys) { key throws(BlobStoreError) in try await self.look(key) }
+        // Whether it is objects that are missing, or the bucket.
+        if found.contains(where: { $0 == nil }) { try await bucketHead() }
+        return found.map { $0?.facts }
     }
 }

@@ -2,8 +2,6 @@ public import CustodeCore
 internal import HTTPFetch
 
 extension S3Store: InspectableStore {
-    private static let greatestSkew: Int64 = 60
-
     /// Tries out the clock, the permissions, the conditions, and that nobody else may read.
     public func inspect() async -> [StoreFinding] {
         do throws(BlobStoreError) {
@@ -13,25 +11,12 @@ extension S3Store: InspectableStore {
         }
         return [
             StoreFinding("bucket", isGood: true, "\(configuration.bucket) at \(configuration.endpoint)"),
-            await inspectClock(), await inspectPermissions(),
+            await inspectClock(against: clockSource), await inspectPermissions(),
             await inspect("bucket conditional writes", conditionalWriting, "a look before each write stands in for it"),
             await inspect(
                 "bucket conditional deletes", conditionalRemoval, "a look before each removal stands in for it"),
             await inspectPrivacy(),
         ]
-    }
-
-    private func inspectClock() async -> StoreFinding {
-        do throws(BlobStoreError) {
-            let ahead = try await clock().seconds - clockSource.now().seconds
-            guard abs(ahead) > Self.greatestSkew else {
-                return StoreFinding("bucket clock", isGood: true, "differs by less than a minute")
-            }
-            return StoreFinding(
-                "bucket clock", isGood: false, "the bucket's clock is \(ahead) s off ours; run NTP on both")
-        } catch {
-            return StoreFinding("bucket clock", isGood: false, error.description)
-        }
     }
 
     /// Does once what the service does all day.

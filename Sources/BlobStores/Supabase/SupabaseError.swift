@@ -6,7 +6,7 @@ internal import HTTPFetch
 ///
 /// The service answers most refusals with 400 and the true status in the body; an edge before it answers with pages, and tus
 /// with plain text. What the body says counts first.
-struct SupabaseError: SendingFailure, Equatable {
+struct SupabaseError: SendingFailure {
     /// The true status; `nil` if there was no reply.
     let status: Int?
     /// The service's code, such as `NoSuchKey`; made from what older versions tell, or from the status.
@@ -23,24 +23,6 @@ struct SupabaseError: SendingFailure, Equatable {
         self.message = message
         self.mayBeDone = mayBeDone
         self.isPassing = isPassing
-    }
-
-    /// No reply.
-    init(_ error: FetchError) {
-        let mayBeDone =
-            switch error.code {
-            case .cannotConnect, .untrusted, .malformed, .unreadableBody: false
-            case .cancelled, .timedOut, .broken, .tooLarge, .stopped: true
-            }
-        let code =
-            switch error.code {
-            case .cancelled: Self.cancelled
-            case .untrusted: Self.untrusted
-            default: "NoReply"
-            }
-        self.init(
-            status: nil, code: code, message: error.message, mayBeDone: mayBeDone,
-            isPassing: [.cannotConnect, .timedOut, .broken].contains(error.code))
     }
 
     /// A reply that is no success.
@@ -60,8 +42,6 @@ struct SupabaseError: SendingFailure, Equatable {
         retryAfter = head["retry-after"].flatMap { Int($0) }
     }
 
-    static let cancelled = "Cancelled"
-    static let untrusted = "Untrusted"
     /// What the platform answers for a project that is paused.
     private static let paused = 540
 
@@ -156,7 +136,7 @@ extension BlobStoreError {
             self = .unavailable(
                 "the certificate of the project at \(bucket.url) is not trusted: \(error.message); name a file with its "
                     + "issuer's certificate in SSL_CERT_FILE, or correct the URL in CUSTODE_BUCKET")
-        case ("NoReply", _): self = .unavailable("the Supabase project does not answer: \(error.message)")
+        case (SupabaseError.noReply, _): self = .unavailable("the Supabase project does not answer: \(error.message)")
         case ("InvalidRequest", 404), ("Status404", _), (_, .some(300...399)):
             self = .unavailable(
                 "what answers at \(bucket.url) is no Supabase Storage; correct the URL in CUSTODE_BUCKET"

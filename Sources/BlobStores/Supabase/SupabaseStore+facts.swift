@@ -63,13 +63,10 @@ extension SupabaseStore {
 
     /// What is known of objects now, in the order of the keys; `nil` where there is none.
     public func facts(of keys: [String]) async throws(BlobStoreError) -> [BlobFacts?] {
-        let found = await Crowd.run(keys) { key in
-            await Result.of { () throws(BlobStoreError) in try await self.look(key) }
-        }
-        var facts: [BlobFacts?] = []
-        for result in found { facts.append(try result.get()?.facts) }
-        if facts.contains(where: { $0 == nil }) { try await bucket() }
-        return facts
+        let found = try await Crowd.find(keys) { key throws(BlobStoreError) in try await self.look(key) }
+        // Whether it is objects that are missing, or the bucket.
+        if found.contains(where: { $0 == nil }) { try await bucket() }
+        return found.map { $0?.facts }
     }
 
     /// Whether a key arrives as it is: dots between slashes are steps to gateways, which lead to another object or bucket.

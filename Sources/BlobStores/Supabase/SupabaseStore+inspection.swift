@@ -3,8 +3,6 @@ internal import HTTPFetch
 internal import NIOCore
 
 extension SupabaseStore: InspectableStore {
-    private static let greatestSkew: Int64 = 60
-
     /// Tries out the clock, what the key may do, and that nobody else may read.
     public func inspect() async -> [StoreFinding] {
         let bucket: SupabaseJSON.Bucket
@@ -15,7 +13,8 @@ extension SupabaseStore: InspectableStore {
         }
         return [
             StoreFinding("bucket", isGood: true, "\(configuration.bucket) at \(configuration.url)"),
-            Self.inspectLimits(bucket), await inspectClock(), await inspectPermissions(), await inspectPrivacy(bucket),
+            Self.inspectLimits(bucket), await inspectClock(against: clockSource), await inspectPermissions(),
+            await inspectPrivacy(bucket),
         ]
     }
 
@@ -28,19 +27,6 @@ extension SupabaseStore: InspectableStore {
         }
         let most = bucket.sizeLimit.map { "objects of at most \($0) bytes; the policy's limits must not be above that" }
         return StoreFinding("bucket limits", isGood: true, "any type, \(most ?? "any size that the project takes")")
-    }
-
-    private func inspectClock() async -> StoreFinding {
-        do throws(BlobStoreError) {
-            let ahead = try await clock().seconds - clockSource.now().seconds
-            guard abs(ahead) > Self.greatestSkew else {
-                return StoreFinding("bucket clock", isGood: true, "differs by less than a minute")
-            }
-            return StoreFinding(
-                "bucket clock", isGood: false, "the project's clock is \(ahead) s off ours; run NTP here")
-        } catch {
-            return StoreFinding("bucket clock", isGood: false, error.description)
-        }
     }
 
     /// Does once what the service does all day.
