@@ -21,7 +21,6 @@ final class S3Append: BlobAppend {
 
     private struct State {
         var staged: StagedBlob
-        var sending: [Sending] = []
         /// The pieces that the next part begins with.
         var tail: [StagedBlob.Piece]
         /// Pieces that what is told replaces.
@@ -31,8 +30,8 @@ final class S3Append: BlobAppend {
         var untold: String?
     }
 
-    private struct Sending {
-        let task: Task<S3Part, any Error>
+    /// What is known of a part before it has arrived.
+    private struct Stretch {
         let offset: Int64
         let size: Int64
         let hashBehind: [UInt8]
@@ -43,6 +42,7 @@ final class S3Append: BlobAppend {
     private let spool: PartSpool
     private let drain: SerialDrain
     private let state: Mutex<State>
+    private let sending = SendingLine<Stretch, S3Part>()
     /// Where the next part begins.
     private let nextOffset: Mutex<Int64>
 
@@ -113,12 +113,7 @@ final class S3Append: BlobAppend {
 
     func close() async {
         try? await drain.settle()
-        let sending = state.withLock { state in
-            defer { state.sending = [] }
-            return state.sending
-        }
-        for sent in sending { sent.task.cancel() }
-        for sent in sending { _ = await sent.task.result }
+        await sending.end()
         // What cannot go now is found by collection.
         if let id = state.withLock({ $0.untold.take() }) { _ = await store.abort(id, key) }
     }
@@ -126,7 +121,7 @@ final class S3Append: BlobAppend {
     /// Sends a part, behind the pieces that it begins with.
     private func send(_ part: SpooledPart, as number: Int) async throws(BlobStoreError) {
         let id = try await multipart()
-        while state.withLock({ $0.sending.count >= Self.partsAtOnce }) { _ = try await awaitOldest() }
+        while sending.count >= Self.partsAtOnce { _ = try await awaitOldest() }
         let (tail, upload) = state.withLock { state in
             defer {
                 state.replaced += state.tail
@@ -142,18 +137,13 @@ final class S3Append: BlobAppend {
             return next
         }
         let (store, spool, key) = (store, spool, key)
-        // Not adrift: `sending` holds it, which the next write or the seal awaits, and the closing cancels and awaits.
-        let task = Task {
+        sending.begin(Stretch(offset: offset, size: size, hashBehind: part.hashBehind)) {
             try await store.partLimiter { () throws(BlobStoreError) in
                 let whole = tail.isEmpty ? part : try await store.assembled(tail, of: upload, part, spool)
                 let sent = try await store.send(whole, as: number, of: id, key)
                 spool.recycle(whole)
                 return sent
             }
-        }
-        let hashBehind = part.hashBehind
-        state.withLock {
-            $0.sending.append(Sending(task: task, offset: offset, size: size, hashBehind: hashBehind))
         }
     }
 
@@ -190,25 +180,17 @@ final class S3Append: BlobAppend {
 
     /// Waits for the part that has been on its way the longest, and counts it; tells whether there was one.
     private func awaitOldest() async throws(BlobStoreError) -> Bool {
-        guard let oldest = state.withLock({ $0.sending.first }) else { return false }
-        let result = await withTaskCancellationHandler {
-            await oldest.task.result
-        } onCancel: {
-            oldest.task.cancel()
-        }
+        guard let (stretch, part) = try await sending.next() else { return false }
         state.withLock { state in
-            state.sending.removeFirst()
-            guard case .success(let part) = result else { return }
             // In their order: no part counts before all that come before it are stored.
             state.staged.pieces.removeAll { $0.tag == nil }
             state.staged.pieces.append(
                 StagedBlob.Piece(
-                    offset: oldest.offset, size: oldest.size, number: Int64(part.number), tag: part.etag))
-            state.staged.size = oldest.offset + oldest.size
-            state.staged.hash = oldest.hashBehind
+                    offset: stretch.offset, size: stretch.size, number: Int64(part.number), tag: part.etag))
+            state.staged.size = stretch.offset + stretch.size
+            state.staged.hash = stretch.hashBehind
             state.hasNews = true
         }
-        if case .failure(let error) = result { throw error as? BlobStoreError ?? .cancelled }
         return true
     }
 }

@@ -14,7 +14,6 @@ final class S3Upload: BlobUpload {
     private struct State {
         /// The multipart upload; `nil` while there is none.
         var id: String?
-        var sending: [Task<S3Part, any Error>] = []
         var sent: [S3Part] = []
         var only: SpooledPart?
         var size: Int64 = 0
@@ -28,6 +27,7 @@ final class S3Upload: BlobUpload {
     /// Tells this upload's object from every other.
     private let nonce: String
     private let state = Mutex(State())
+    private let sending = SendingLine<Void, S3Part>()
 
     init(key: ObjectKey, plan: PartPlan, store: S3Store) {
         self.key = key
@@ -83,16 +83,14 @@ final class S3Upload: BlobUpload {
 
     func discard() async {
         try? await drain.settle()
-        let (sending, id) = state.withLock { state in
+        let id = state.withLock { state in
             defer {
-                state.sending = []
                 state.isOver = true
                 state.only = nil
             }
-            return (state.sending, state.isOver ? nil : state.id)
+            return state.isOver ? nil : state.id
         }
-        for task in sending { task.cancel() }
-        for task in sending { _ = await task.result }
+        await sending.end()
         // What cannot be aborted now, collection finds later.
         if let id { await store.abort(id, key.text) }
     }
@@ -101,17 +99,15 @@ final class S3Upload: BlobUpload {
     private func sendComplete() async throws(BlobStoreError) {
         while let part = spool.takeComplete() {
             let id = try await multipart()
-            while state.withLock({ $0.sending.count >= Self.partsAtOnce }) { _ = try await awaitOldest() }
+            while sending.count >= Self.partsAtOnce { _ = try await awaitOldest() }
             let (store, spool, key) = (store, spool, key.text)
-            // Not adrift: `sending` holds it, which the next write or the seal awaits, and the discarding cancels and awaits.
-            let task = Task {
+            sending.begin(()) {
                 try await store.partLimiter { () throws(BlobStoreError) in
                     let sent = try await store.send(part, as: part.number, of: id, key)
                     spool.recycle(part)
                     return sent
                 }
             }
-            state.withLock { $0.sending.append(task) }
         }
     }
 
@@ -124,17 +120,8 @@ final class S3Upload: BlobUpload {
 
     /// Waits for the part that has been on its way the longest; tells whether there was one.
     private func awaitOldest() async throws(BlobStoreError) -> Bool {
-        guard let oldest = state.withLock({ $0.sending.first }) else { return false }
-        let result = await withTaskCancellationHandler {
-            await oldest.result
-        } onCancel: {
-            oldest.cancel()
-        }
-        state.withLock { state in
-            state.sending.removeFirst()
-            if case .success(let part) = result { state.sent.append(part) }
-        }
-        if case .failure(let error) = result { throw error as? BlobStoreError ?? .cancelled }
+        guard let (_, part) = try await sending.next() else { return false }
+        state.withLock { $0.sent.append(part) }
         return true
     }
 }

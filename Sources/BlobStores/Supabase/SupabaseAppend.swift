@@ -17,7 +17,6 @@ final class SupabaseAppend: BlobAppend {
 
     private struct State {
         var staged: StagedBlob
-        var sending: [Sending] = []
         /// Where the next piece begins.
         var offset: Int64
         /// Pieces that what is told replaces.
@@ -29,8 +28,8 @@ final class SupabaseAppend: BlobAppend {
         var failure: BlobStoreError?
     }
 
-    private struct Sending {
-        let task: Task<Void, any Error>
+    /// What is known of a piece before it has arrived.
+    private struct Stretch {
         let piece: StagedBlob.Piece
         let hashBehind: [UInt8]
     }
@@ -39,6 +38,7 @@ final class SupabaseAppend: BlobAppend {
     private let spool: PartSpool
     private let drain: SerialDrain
     private let state: Mutex<State>
+    private let sending = SendingLine<Stretch, Void>()
 
     init(_ staged: StagedBlob, spool: PartSpool, store: SupabaseStore) {
         self.store = store
@@ -61,9 +61,10 @@ final class SupabaseAppend: BlobAppend {
         }
         while let part = spool.takeComplete() { try await send(part) }
         if last.part.size > 0 {
+            let isAlone = sending.count == 0
             let small = state.withLock { state in
                 // Behind pieces that are still on their way there is nothing to put together with.
-                state.sending.isEmpty ? Self.smallEnd(of: state.staged) : []
+                isAlone ? Self.smallEnd(of: state.staged) : []
             }
             if !isWhole, small.count >= Self.mostSmall {
                 try await merge(small, last.part)
@@ -110,20 +111,11 @@ final class SupabaseAppend: BlobAppend {
 
     func close() async {
         try? await drain.settle()
-        let sending = state.withLock { state in
-            defer { state.sending = [] }
-            return state.sending
-        }
         // One that is cancelled may come to be after its removal: so each may end, if that does not take long.
-        let impatience = Task {
-            try await Task.sleep(for: Self.patience)
-            for sent in sending { sent.task.cancel() }
-        }
-        for sent in sending { _ = await sent.task.result }
-        impatience.cancel()
+        let unfinished = await sending.end(patience: Self.patience).map(\.piece)
         let (left, id) = state.withLock { state in
             defer { state.untold = [] }
-            return (state.untold + sending.map(\.piece), state.staged.id)
+            return (state.untold + unfinished, state.staged.id)
         }
         guard !left.isEmpty else { return }
         let store = self.store
@@ -137,7 +129,7 @@ final class SupabaseAppend: BlobAppend {
     }
 
     private func send(_ part: SpooledPart) async throws(BlobStoreError) {
-        while state.withLock({ $0.sending.count >= Self.piecesAtOnce }) { _ = try await awaitOldest() }
+        while sending.count >= Self.piecesAtOnce { _ = try await awaitOldest() }
         let size = part.size
         let (piece, id) = state.withLock { state in
             let piece = StagedBlob.Piece(offset: state.offset, size: size, number: state.staged.epoch, tag: nil)
@@ -146,15 +138,12 @@ final class SupabaseAppend: BlobAppend {
         }
         let (store, spool) = (store, spool)
         let place = store.place(of: piece, id)
-        // Not adrift: `sending` holds it, which the next write or the seal awaits, and the closing cancels and awaits.
-        let task = Task {
+        sending.begin(Stretch(piece: piece, hashBehind: part.hashBehind)) {
             try await store.pieceLimiter { () throws(BlobStoreError) in
                 try await store.write(part.body, to: place, contentType: Self.type)
                 spool.recycle(part)
             }
         }
-        let hashBehind = part.hashBehind
-        state.withLock { $0.sending.append(Sending(task: task, piece: piece, hashBehind: hashBehind)) }
     }
 
     /// Keeps the last bytes together with the small pieces before them.
@@ -195,26 +184,22 @@ final class SupabaseAppend: BlobAppend {
     /// Waits for the piece that has been on its way the longest, and counts it; tells whether there was one.
     private func awaitOldest() async throws(BlobStoreError) -> Bool {
         if let failure = state.withLock({ $0.failure }) { throw failure }
-        guard let oldest = state.withLock({ $0.sending.first }) else { return false }
-        let result = await withTaskCancellationHandler {
-            await oldest.task.result
-        } onCancel: {
-            oldest.task.cancel()
+        let arrived: (mark: Stretch, sent: Void)?
+        do throws(BlobStoreError) {
+            arrived = try await sending.next { stretch in state.withLock { $0.untold.append(stretch.piece) } }
+        } catch {
+            state.withLock { $0.failure = error }
+            throw error
         }
+        guard let stretch = arrived?.mark else { return false }
         state.withLock { state in
-            state.sending.removeFirst()
-            state.untold.append(oldest.piece)
+            state.untold.append(stretch.piece)
             // In their order: no piece counts before all that come before it are stored.
-            guard case .success = result, oldest.piece.offset == state.staged.size else { return }
-            state.staged.pieces.append(oldest.piece)
-            state.staged.size = oldest.piece.offset + oldest.piece.size
-            state.staged.hash = oldest.hashBehind
+            guard stretch.piece.offset == state.staged.size else { return }
+            state.staged.pieces.append(stretch.piece)
+            state.staged.size = stretch.piece.offset + stretch.piece.size
+            state.staged.hash = stretch.hashBehind
             state.hasNews = true
-        }
-        if case .failure(let error) = result {
-            let failure = error as? BlobStoreError ?? .cancelled
-            state.withLock { $0.failure = failure }
-            throw failure
         }
         return true
     }

@@ -14,8 +14,6 @@ final class SupabaseUpload: BlobUpload {
 
     private struct State {
         var tus: SupabaseTus?
-        /// Pieces on their way, one behind the other, as the protocol has it.
-        var sending: [Task<Void, any Error>] = []
         /// What is sent to make the object: all of it, or the last piece.
         var last: SpooledPart?
         var size: Int64 = 0
@@ -28,6 +26,8 @@ final class SupabaseUpload: BlobUpload {
     private let spool: PartSpool
     private let drain: SerialDrain
     private let state = Mutex(State())
+    /// Pieces on their way, one behind the other, as the protocol has it.
+    private let sending = SendingLine<Void, Void>()
 
     init(_ target: SupabaseTarget, expectedSize: Int64?, store: SupabaseStore) {
         self.target = target
@@ -64,7 +64,7 @@ final class SupabaseUpload: BlobUpload {
             state.last = ready
             state.size = blob.size
         }
-        while try await awaitOldest() {}
+        while try await sending.next() != nil {}
         return blob
     }
 
@@ -121,16 +121,14 @@ final class SupabaseUpload: BlobUpload {
 
     func discard() async {
         try? await drain.settle()
-        let (sending, tus) = state.withLock { state in
+        let tus = state.withLock { state in
             defer {
-                state.sending = []
                 state.isOver = true
                 state.last = nil
             }
-            return (state.sending, state.isOver ? nil : state.tus)
+            return state.isOver ? nil : state.tus
         }
-        for task in sending { task.cancel() }
-        for task in sending { _ = await task.result }
+        await sending.end()
         // What cannot be given up now, the service gives up in time.
         await tus?.discard()
     }
@@ -147,18 +145,16 @@ final class SupabaseUpload: BlobUpload {
         // With as many bytes as were told the service would make an object that nobody has published.
         guard Self.end(of: piece) < expectedSize ?? .max else { throw Self.wrongSize }
         let tus = try await begun()
-        while state.withLock({ $0.sending.count > Self.piecesAhead }) { _ = try await awaitOldest() }
+        while sending.count > Self.piecesAhead { _ = try await sending.next() }
         let (store, spool) = (store, spool)
-        let before = state.withLock { $0.sending.last }
-        // Not adrift: `sending` holds it, which the next write or the seal awaits, and the discarding cancels and awaits.
-        let task = Task {
+        let before = sending.last
+        sending.begin(()) {
             try await before?.value
             try await store.pieceLimiter { () throws(BlobStoreError) in
                 try await tus.send(SpooledStretch(piece), at: Self.end(of: piece) - piece.size)
                 spool.recycle(piece)
             }
         }
-        state.withLock { $0.sending.append(task) }
     }
 
     private func begun() async throws(BlobStoreError) -> SupabaseTus {
@@ -167,21 +163,5 @@ final class SupabaseUpload: BlobUpload {
         let tus = try await SupabaseTus(target, size: expectedSize, store: store)
         state.withLock { $0.tus = tus }
         return tus
-    }
-
-    /// Waits for the piece that has been on its way the longest; tells whether there was one.
-    private func awaitOldest() async throws(BlobStoreError) -> Bool {
-        guard let oldest = state.withLock({ $0.sending.first }) else { return false }
-        let result = await withTaskCancellationHandler {
-            await oldest.result
-        } onCancel: {
-            oldest.cancel()
-        }
-        state.withLock { state in
-            // The one behind it looks at its predecessor itself.
-            if state.sending.first == oldest { state.sending.removeFirst() }
-        }
-        if case .failure(let error) = result { throw error as? BlobStoreError ?? .cancelled }
-        return true
     }
 }
