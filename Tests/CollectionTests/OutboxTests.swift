@@ -18,14 +18,6 @@ extension World {
         let quoted = TestDatabase.quote(key)
         return Int(try await database.value("select count(*) from custode.outbox where key = \(quoted)") ?? "") ?? -1
     }
-
-    /// A job with an object, and the object's key.
-    func jobWith(_ object: String, _ bytes: [UInt8]? = nil) async throws -> (job: TestJob, key: String) {
-        let job = try await newJob()
-        let bytes = bytes ?? (object == "input" ? Sample.wav() : Sample.text())
-        guard let key = try await store(object, of: job, bytes)["key"].string else { throw HarnessError("no key") }
-        return (job, key)
-    }
 }
 
 @Suite("The outbox: what loses its reference is collected after the delay", .serialized)

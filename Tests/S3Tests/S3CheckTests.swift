@@ -4,26 +4,10 @@ import Testing
 
 @Suite("custode check and the settings of an S3 bucket", .timeLimit(.minutes(2)))
 struct S3CheckTests {
-    private struct Report {
-        let status: Int32
-        let checks: [String: (ok: Bool, detail: String)]
-        let text: String
-    }
-
-    private func check(_ world: World, _ settings: [String: String] = [:]) async throws -> Report {
-        let outcome = try await world.service.run(["check", "--json"], settings: settings)
-        let json = try JSON(Array(outcome.output.utf8))
-        var checks: [String: (ok: Bool, detail: String)] = [:]
-        for item in json["checks"].array {
-            checks[item["name"].string ?? ""] = (item["ok"] == true, item["detail"].string ?? "")
-        }
-        return Report(status: outcome.status, checks: checks, text: outcome.output + outcome.errors)
-    }
-
     @Test("a bucket that is well passes: answers, clock, permissions, conditions, privacy")
     func well() async throws {
         let world = try await World.startOnS3()
-        let report = try await check(world)
+        let report = try await world.check()
         #expect(report.status == 0, "\(report.text)")
         for name in [
             "bucket", "bucket clock", "bucket permissions", "bucket conditional writes",
@@ -53,7 +37,7 @@ struct S3CheckTests {
                 "policy"
             ),
         ] {
-            let report = try await check(world, settings)
+            let report = try await world.check(settings)
             #expect(report.status == 1)
             let bucket = try #require(report.checks["bucket"])
             #expect(!bucket.ok && bucket.detail.contains(told), "\(settings): \(bucket.detail)")

@@ -4,27 +4,11 @@ import Testing
 
 @Suite("A Supabase project: its bucket, its keys, and what check says of them", .timeLimit(.minutes(2)))
 struct ProjectTests {
-    private struct Report {
-        let status: Int32
-        let checks: [String: (ok: Bool, detail: String)]
-        let text: String
-    }
-
-    private func check(_ world: World, _ settings: [String: String] = [:]) async throws -> Report {
-        let outcome = try await world.service.run(["check", "--json"], settings: settings)
-        let json = try JSON(Array(outcome.output.utf8))
-        var checks: [String: (ok: Bool, detail: String)] = [:]
-        for item in json["checks"].array {
-            checks[item["name"].string ?? ""] = (item["ok"] == true, item["detail"].string ?? "")
-        }
-        return Report(status: outcome.status, checks: checks, text: outcome.output + outcome.errors)
-    }
-
     @Test("the first start makes the bucket, private, and the next finds it")
     func made() async throws {
         let world = try await World.startOnSupabase()
         #expect(try world.standIn.count(matching: "POST /storage/v1/bucket") == 1)
-        let report = try await check(world)
+        let report = try await world.check()
         #expect(report.status == 0, "\(report.text)")
         for name in [
             "bucket", "bucket limits", "bucket clock", "bucket permissions", "bucket privacy", "identity",
@@ -48,7 +32,7 @@ struct ProjectTests {
         let served = try await world.service.run(["serve"])
         #expect(served.status == 1 && served.errors.contains("the bucket is public"), "\(served)")
         #expect(try world.supabaseKeys().isEmpty)
-        let report = try await check(world)
+        let report = try await world.check()
         #expect(report.status == 1 && report.checks["bucket privacy"]?.ok == false, "\(report.text)")
     }
 
@@ -85,14 +69,14 @@ struct ProjectTests {
             (["CUSTODE_BUCKET": "supabase://recordings?url=http://127.0.0.1:\(nobody)"], "does not answer"),
             (["CUSTODE_BUCKET": "supabase://recordings?url=\(standIn.url)/elsewhere"], "CUSTODE_BUCKET"),
         ] as [([String: String], String)] {
-            let report = try await check(world, settings)
+            let report = try await world.check(settings)
             #expect(report.status == 1)
             let bucket = try #require(report.checks["bucket"])
             #expect(!bucket.ok && bucket.detail.contains(told), "\(settings): \(bucket.detail)")
             #expect(!bucket.detail.contains("\n"))
         }
         standIn.clockSkew = .seconds(90)
-        #expect(try await check(world).checks["bucket clock"]?.ok == false)
+        #expect(try await world.check().checks["bucket clock"]?.ok == false)
     }
 
     @Test("limits of the bucket that contradict the policy's are told")
@@ -100,7 +84,7 @@ struct ProjectTests {
         let standIn = try await SupabaseStandIn.start()
         standIn.makeBucket(World.supabaseBucket, sizeLimit: 50_000_000, types: ["audio/*"])
         let world = try await World.prepareOnSupabase(standIn: standIn)
-        let limits = try await check(world).checks["bucket limits"]
+        let limits = try await world.check().checks["bucket limits"]
         #expect(limits?.ok == false && limits?.detail.contains("allowed_mime_types") == true, "\(limits as Any)")
     }
 

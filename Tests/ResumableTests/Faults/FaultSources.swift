@@ -2,6 +2,8 @@ import CustodeTesting
 import Foundation
 
 /// What happens to services, database and bucket while clients upload.
+///
+/// The pauses are the story's own, drawn from its seed: when something happens is what is tried out, and nothing is waited for.
 struct FaultSources: Sendable {
     let fleet: FaultyFleet
     /// What the bucket's requests go by way of, if that is an S3 gateway's.
