@@ -136,7 +136,7 @@ struct UploadLinkTests {
     func expired() async throws {
         let world = try await BucketKind.directory.shared()
         let job = try await world.newJob()
-        let (_, bearer) = try await Self.link(world, job, ["ttl_seconds": 1])
+        let (_, bearer) = try await Self.link(world, job, ["ttl_seconds": 4])
         let reply = try await Self.begin(world, bearer)
         let upload = Upload(
             client: world.service.client, target: try World.target(of: try #require(reply.header("Location"))),
