@@ -108,6 +108,7 @@ let package = Package(
         .testTarget(
             name: "IdentityTests", dependencies: ["CustodeCore", "CustodeTesting", "Identity"], swiftSettings: base),
         .testTarget(name: "IntegrationTests", dependencies: ["CustodeTesting", yams], swiftSettings: base),
+        .testTarget(name: "MigrationTests", dependencies: ["CustodeTesting"], swiftSettings: base),
         .testTarget(
             name: "PostgresCatalogTests",
             dependencies: ["CustodeCore", "CustodeTesting", "PostgresCatalog", "PostgresClient"],

@@ -41,7 +41,7 @@ public struct CustodeService: Sendable {
         self.signer = signer
         putObject = PutObject(
             catalog: catalog, store: store, sniffer: sniffer, policy: policy, clock: clock, random: random)
-        readObject = ReadObject(catalog: catalog, store: store)
+        readObject = ReadObject(catalog: catalog, store: store, sniffer: sniffer, policy: policy)
         self.uploads = uploads
         self.presigner = presigner
         forgetObject = ForgetObject(catalog: catalog)

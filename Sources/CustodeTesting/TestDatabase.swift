@@ -27,6 +27,11 @@ public struct TestDatabase: Sendable {
         }
     }
 
+    /// Runs a file of SQL.
+    public func run(file: String) async throws {
+        try await Command.succeed(Self.client, ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", uri, "-f", file])
+    }
+
     /// The one value of a statement that yields one, nil for NULL and for no row.
     public func value(_ statement: String) async throws -> String? {
         try await sql(statement).first?.first ?? nil

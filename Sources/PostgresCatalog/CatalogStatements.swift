@@ -31,6 +31,12 @@ struct CatalogStatements: Sendable {
         select outcome, (extract(epoch from created_at) * 1000000)::bigint
         from custode.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """)
+    static let rewrite = PostgresStatement(
+        name: "rewrite",
+        """
+        select outcome, (extract(epoch from created_at) * 1000000)::bigint
+        from custode.rewrite($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        """)
     let forget = PostgresStatement(name: "forget", "select custode.forget($1, $2, $3, $4)")
     let revokeLinks = PostgresStatement(
         name: "revoke_links",

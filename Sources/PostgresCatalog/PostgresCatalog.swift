@@ -113,6 +113,7 @@ public final class PostgresCatalog: Catalog {
     /// Makes the job refer to an upload's bytes, in one transaction under the job's lock.
     public func publish(_ publication: Publication) async throws(CatalogError) -> PublishOutcome {
         let record = publication.record
+        if let rewrite = publication.rewrite { return try await publish(publication, rewrite) }
         let rows = try await change(
             record.job, statements.publish,
             [
@@ -122,6 +123,29 @@ public final class PostgresCatalog: Catalog {
                 .text(Self.text(publication.expectation)),
                 .optionalText(publication.link.map { Hex.encode($0.nonce) }),
                 publication.link.map { .int($0.expiresAt.seconds) } ?? .null,
+            ])
+        return try Self.decoding { () throws(PostgresError) in
+            guard let row = rows.first else { throw RowDecoding.nothing }
+            return try Self.outcome(row)
+        }
+    }
+
+    /// Publishes in the place of a reference from before, which must still be there; both are remembered.
+    private func publish(
+        _ publication: Publication, _ rewrite: Rewrite
+    ) async throws(CatalogError) -> PublishOutcome {
+        let record = publication.record
+        var sourceKey: String?
+        if case .object(let key) = rewrite.source { sourceKey = key }
+        let rows = try await change(
+            record.job, CatalogStatements.rewrite,
+            [
+                .text(rewrite.run), .text(rewrite.source.description), .optionalText(sourceKey),
+                .text(rewrite.facts.etag), .int(rewrite.facts.size), .int(rewrite.facts.modified.microseconds),
+                .optionalText(rewrite.reference), .int(publication.intent.id), .text(record.job.text),
+                .text(publication.owner.text), .text(record.object.text), .text(record.key),
+                .text(record.contentType), .int(record.size), .text(record.sha256.hex), .text(record.etag.text),
+                .optionalText(record.filename),
             ])
         return try Self.decoding { () throws(PostgresError) in
             guard let row = rows.first else { throw RowDecoding.nothing }

@@ -38,7 +38,7 @@ struct ReadObjectTests {
     func whole() async throws {
         let bench = try bench()
         let reply = try await read(bench)
-        #expect(reply.record == Self.record && reply.plan == .whole)
+        #expect(reply.object == ReadableObject(Self.record) && reply.plan == .whole)
         #expect(reply.blob?.size == 100)
         #expect(bench.journal.steps == [.find, .open(Self.record.key)])
     }
@@ -112,7 +112,7 @@ struct ReadObjectTests {
     func conditions() async throws {
         let bench = try bench()
         let reply = try await read(bench, request { $0.precondition.ifNoneMatch = .any })
-        #expect(reply.plan == nil && reply.blob == nil && reply.record == Self.record)
+        #expect(reply.plan == nil && reply.blob == nil && reply.object == ReadableObject(Self.record))
         await #expect(throws: Refusal.preconditionFailed(current: Self.record.etag)) {
             try await read(bench, request { $0.precondition.ifMatch = .listed(["\"x\""]) })
         }

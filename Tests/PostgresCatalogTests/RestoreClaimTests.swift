@@ -42,7 +42,7 @@ struct RestoreClaimTests {
         /// Has the key known to lie in quarantine.
         func quarantine() async throws {
             let facts = BlobFacts(etag: "e", size: 1, modified: Timestamp(seconds: 0))
-            let condemned = Condemned(key: key, facts: facts, reason: "test", place: place)
+            let condemned = Condemned(facts: facts, reason: "test", place: place)
             let verdict = try await collection.condemn([condemned], run: "q", fence: nil, for: RestoreClaimTests.claim)
             #expect(verdict.first?.verdict == .dead)
             try await collection.settle([Ending(place: place, outcome: .quarantined)], at: Timestamp(seconds: 0))

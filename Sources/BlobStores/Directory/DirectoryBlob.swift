@@ -9,14 +9,17 @@ final class DirectoryBlob: OpenBlob {
     private static let pieceSize = 256 * 1_024
 
     let size: Int64
+    let facts: BlobFacts?
     private let handle: NIOFileHandle
     private let descriptor: Int32
     private let threads: NIOThreadPool
 
-    init(file: Int32, size: Int64, threads: NIOThreadPool) {
+    /// - Parameter facts: Those of the file, if it has a name.
+    init(file: Int32, size: Int64, facts: BlobFacts? = nil, threads: NIOThreadPool) {
         descriptor = file
         handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: file)
         self.size = size
+        self.facts = facts
         self.threads = threads
     }
 

@@ -98,7 +98,8 @@ public final class DirectoryStore: BlobStore {
             _ = Glibc.close(descriptor)
             throw .absent
         }
-        return DirectoryBlob(file: descriptor, size: Int64(facts.st_size), threads: threads)
+        return DirectoryBlob(
+            file: descriptor, size: Int64(facts.st_size), facts: facts.blobFacts, threads: threads)
     }
 }
 

@@ -10,16 +10,18 @@ final class RemoteBlob: OpenBlob {
     typealias Fetch = @Sendable (ByteRange) async throws(BlobStoreError) -> FetchBody
 
     let size: Int64
+    let facts: BlobFacts?
     fileprivate let fetch: Fetch
     fileprivate let refusal: @Sendable (FetchError) -> BlobStoreError
     /// A range whose bytes are on their way since the opening.
     private let first: Mutex<(range: ByteRange, body: FetchBody)?>
 
     init(
-        size: Int64, first: (ByteRange, FetchBody)?, refusal: @escaping @Sendable (FetchError) -> BlobStoreError,
+        facts: BlobFacts, first: (ByteRange, FetchBody)?, refusal: @escaping @Sendable (FetchError) -> BlobStoreError,
         fetch: @escaping Fetch
     ) {
-        self.size = size
+        size = facts.size
+        self.facts = facts
         self.fetch = fetch
         self.refusal = refusal
         self.first = Mutex(first.map { (range: $0.0, body: $0.1) })

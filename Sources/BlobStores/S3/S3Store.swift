@@ -63,7 +63,7 @@ public final class S3Store: PresigningStore {
         guard !key.isEmpty else { throw .absent }
         guard let plan else {
             guard let found = try await find(key) else { throw .absent }
-            return blob(key, etag: found.etag, size: found.size, first: nil)
+            return blob(key, etag: found.etag, found.facts, first: nil)
         }
         var request = S3Request("GET", key)
         if case .part(let range) = plan { request.headers.append(("range", RemoteBlob.field(range))) }
@@ -82,16 +82,21 @@ public final class S3Store: PresigningStore {
             case .whole: size > 0 ? ByteRange(first: 0, last: size - 1) : nil
             case .part(let range): RemoteBlob.begins(response.head, with: range) ? range : nil
             }
-        return blob(key, etag: etag, size: size, first: range.map { ($0, response.body) })
+        let modified = response.head["last-modified"].flatMap { Timestamp(httpDate: $0) } ?? Timestamp(microseconds: 0)
+        let facts = BlobFacts(etag: S3Found.bare(etag), size: size, modified: modified)
+        return blob(key, etag: etag, facts, first: range.map { ($0, response.body) })
     }
 
-    private func blob(_ key: String, etag: String, size: Int64, first: (ByteRange, FetchBody)?) -> RemoteBlob {
-        RemoteBlob(size: size, first: first, refusal: { self.refusal(S3Error($0)) }) { range throws(BlobStoreError) in
+    private func blob(
+        _ key: String, etag: String, _ facts: BlobFacts, first: (ByteRange, FetchBody)?
+    ) -> RemoteBlob {
+        RemoteBlob(facts: facts, first: first, refusal: { self.refusal(S3Error($0)) }) { range throws(BlobStoreError) in
             var request = S3Request("GET", key)
             request.headers = [("range", RemoteBlob.field(range)), ("if-match", etag)]
             do throws(S3Error) {
                 let response = try await self.sender.send(request)
-                guard RemoteBlob.begins(response.head, with: range) || response.status == 200 && range.count == size
+                guard
+                    RemoteBlob.begins(response.head, with: range) || response.status == 200 && range.count == facts.size
                 else {
                     throw S3Error(
                         status: response.status, code: "RangeIgnored", message: "a range was asked for and not given",

@@ -59,7 +59,7 @@ public final class SupabaseStore: PresigningStore {
     public func open(_ key: String, reading plan: RangePlan?) async throws(BlobStoreError) -> any OpenBlob {
         guard let plan, Self.isAddressable(key) else {
             guard let found = try await find(key) else { throw .absent }
-            return blob(key, etag: found.etag, size: found.size, first: nil)
+            return blob(key, found.facts, first: nil)
         }
         var request = SupabaseRequest("GET", path("authenticated", key))
         if case .part(let range) = plan { request.headers.append(("range", RemoteBlob.field(range))) }
@@ -87,24 +87,27 @@ public final class SupabaseStore: PresigningStore {
             case .whole: size > 0 ? ByteRange(first: 0, last: size - 1) : nil
             case .part(let range): RemoteBlob.begins(response.head, with: range) ? range : nil
             }
-        return blob(key, etag: SupabaseFound.bare(etag), size: size, first: range.map { ($0, response.body) })
+        let modified = response.head["last-modified"].flatMap { Timestamp(httpDate: $0) } ?? Timestamp(microseconds: 0)
+        let facts = BlobFacts(etag: SupabaseFound.bare(etag), size: size, modified: modified)
+        return blob(key, facts, first: range.map { ($0, response.body) })
     }
 
-    private func blob(_ key: String, etag: String, size: Int64, first: (ByteRange, FetchBody)?) -> RemoteBlob {
-        RemoteBlob(size: size, first: first, refusal: { self.refusal(SupabaseError($0)) }) {
+    private func blob(_ key: String, _ facts: BlobFacts, first: (ByteRange, FetchBody)?) -> RemoteBlob {
+        RemoteBlob(facts: facts, first: first, refusal: { self.refusal(SupabaseError($0)) }) {
             range throws(BlobStoreError) in
             var request = SupabaseRequest("GET", self.path("authenticated", key))
             request.headers = [("range", RemoteBlob.field(range))]
             do throws(SupabaseError) {
                 let response = try await self.client.send(request)
-                guard RemoteBlob.begins(response.head, with: range) || response.status == 200 && range.count == size
+                guard
+                    RemoteBlob.begins(response.head, with: range) || response.status == 200 && range.count == facts.size
                 else {
                     throw SupabaseError(
                         status: response.status, code: "RangeIgnored",
                         message: "a range was asked for and not given", mayBeDone: false, isPassing: false)
                 }
                 // The service knows no If-Match.
-                guard response.head["etag"].map(SupabaseFound.bare) == etag else {
+                guard response.head["etag"].map(SupabaseFound.bare) == facts.etag else {
                     throw SupabaseError(
                         status: response.status, code: "Changed",
                         message: "an object was written anew while it was read",

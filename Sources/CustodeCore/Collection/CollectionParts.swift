@@ -68,6 +68,14 @@ public struct CollectionProgress: Sendable, Equatable {
         case restoring
         /// Objects are read and compared with their checksums.
         case scrubbing
+        /// Files from before are compared with the database.
+        case planning
+        /// Files from before are copied.
+        case migrating
+        /// Files whose copies took their places go into quarantine.
+        case removing
+        /// References are put back.
+        case undoing
     }
 
     /// What is being done.

@@ -21,6 +21,8 @@ public struct CollectionRun: Sendable {
         case worker
         /// Something is brought back from quarantine.
         case restore
+        /// What was migrated elsewhere is set aside.
+        case removal
     }
 
     /// A run that begins.

@@ -1,7 +1,7 @@
 /// An object that shall go, as it was when that was decided.
 public struct Condemned: Sendable, Equatable {
     /// Its key.
-    public let key: ObjectKey
+    public let key: QuarantinedKey
     /// What it must still be when it goes.
     public let facts: BlobFacts
     /// Why it goes.
@@ -10,8 +10,8 @@ public struct Condemned: Sendable, Equatable {
     public let place: TrashPlace
 
     /// An object on its way into quarantine.
-    public init(key: ObjectKey, facts: BlobFacts, reason: String, place: TrashPlace) {
-        self.key = key
+    public init(facts: BlobFacts, reason: String, place: TrashPlace) {
+        key = place.key
         self.facts = facts
         self.reason = reason
         self.place = place

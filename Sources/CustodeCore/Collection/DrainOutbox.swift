@@ -54,14 +54,14 @@ public struct DrainOutbox: Sendable {
     ) async throws {
         var answered: [Int64] = []
         // Several events may tell of one key; it is looked at once.
-        var wanted: [ObjectKey: (reason: String, events: [Int64])] = [:]
+        var wanted: [QuarantinedKey: (reason: String, events: [Int64])] = [:]
         for event in events {
             // What is not of our naming is never touched.
             guard let key = ObjectKey(parsing: event.key) else {
                 answered.append(event.id)
                 continue
             }
-            wanted[key, default: (event.reason, [])].events.append(event.id)
+            wanted[QuarantinedKey(key), default: (event.reason, [])].events.append(event.id)
         }
         let keys = wanted.keys.sorted { $0.text < $1.text }
         let facts = try await parts.store.facts(of: keys.map(\.text))
@@ -75,7 +75,7 @@ public struct DrainOutbox: Sendable {
             }
             batch.append(
                 Condemned(
-                    key: key, facts: facts, reason: wanted[key]?.reason ?? "",
+                    facts: facts, reason: wanted[key]?.reason ?? "",
                     place: TrashPlace(of: key, run: quarantine.run.id, on: quarantine.run.asOf)))
         }
         if !absent.isEmpty { try await parts.catalog.forgetAbsent(absent) }

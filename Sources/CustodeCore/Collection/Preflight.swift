@@ -1,3 +1,11 @@
+extension BrakeHeld {
+    /// What this role sees may not be all there is.
+    static let rowsMayBeHidden = BrakeHeld(
+        .rowSecurity,
+        "row-level security may hide rows of jobs or artifacts from this role; give the role BYPASSRLS, or own the "
+            + "tables with it")
+}
+
 /// Looks whether the world is fit for collection: the brakes that are not about how much would go.
 struct Preflight {
     private static let greatestSkew = Duration.seconds(60)
@@ -23,10 +31,7 @@ struct Preflight {
                 "the database is a standby, which may lag behind; point CUSTODE_DATABASE_URL at the primary")
         }
         if circumstances.rowsMayBeHidden {
-            throw BrakeHeld(
-                .rowSecurity,
-                "row-level security may hide rows of jobs or artifacts from this role; give the role BYPASSRLS, or own the "
-                    + "tables with it")
+            throw BrakeHeld.rowsMayBeHidden
         }
         let ours = parts.clock.now()
         try compare(circumstances.clock, ours, "database")

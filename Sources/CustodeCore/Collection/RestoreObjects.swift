@@ -14,7 +14,7 @@ public struct RestoreObjects: Sendable {
         /// All that a run quarantined.
         case run(String)
         /// One object; of several writings of it the one quarantined last.
-        case key(ObjectKey)
+        case key(QuarantinedKey)
     }
 
     /// What came back.
@@ -120,7 +120,7 @@ public struct RestoreObjects: Sendable {
         parts.progress(CollectionProgress(.restoring, done: report.restored, bytes: report.bytes))
     }
 
-    private func newestListed(of key: ObjectKey) async throws -> TrashPlace? {
+    private func newestListed(of key: QuarantinedKey) async throws -> TrashPlace? {
         let listing = parts.store.list(ListingScope(prefix: TrashPlace.root))
         var newest: TrashPlace?
         while let page = try await listing.next() {

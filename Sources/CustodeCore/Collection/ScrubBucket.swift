@@ -90,25 +90,4 @@ public struct ScrubBucket: Sendable {
         }
         return nil
     }
-
-    /// Holds reading to a rate.
-    private struct Pace {
-        let rate: Int64?
-        let since: Timestamp
-        var bytes: Int64 = 0
-
-        init(rate: Int64?, since: Timestamp) {
-            self.rate = rate
-            self.since = since
-        }
-
-        /// How long to rest after these bytes.
-        mutating func rest(_ count: Int64, now: Timestamp) -> Duration? {
-            guard let rate, rate > 0 else { return nil }
-            bytes += count
-            let due = Int64(Double(bytes) / Double(rate) * 1_000_000)
-            let spent = now.microseconds - since.microseconds
-            return due > spent + 10_000 ? .microseconds(due - spent) : nil
-        }
-    }
 }

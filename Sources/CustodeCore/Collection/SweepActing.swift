@@ -49,7 +49,7 @@ struct SweepActing {
         let condemned = batch.compactMap { blob in
             ObjectKey(parsing: blob.key).map {
                 Condemned(
-                    key: $0, facts: blob.facts, reason: "sweep",
+                    facts: blob.facts, reason: "sweep",
                     place: TrashPlace(of: $0, run: run.id, on: run.asOf))
             }
         }

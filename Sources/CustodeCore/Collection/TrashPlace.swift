@@ -8,10 +8,17 @@ public struct TrashPlace: Sendable, Hashable {
     /// The run that put it there.
     public let run: String
     /// Its own key.
-    public let key: ObjectKey
+    public let key: QuarantinedKey
 
     /// The place that a run gives an object on a day.
     public init(of key: ObjectKey, run: String, on moment: Timestamp) {
+        self.init(of: QuarantinedKey(key), run: run, on: moment)
+    }
+
+    /// The place that a run gives an object on a day.
+    ///
+    /// Only of a run that removes what was migrated can it be read back for a key that is not of our naming.
+    public init(of key: QuarantinedKey, run: String, on moment: Timestamp) {
         date = String(moment.rfc3339.prefix(10))
         self.run = run
         self.key = key
@@ -21,7 +28,7 @@ public struct TrashPlace: Sendable, Hashable {
     public init?(parsing text: String) {
         let parts = text.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
         guard parts.count == 4, parts[0] == ".trash", Self.isDate(parts[1]), RunID.isWellFormed(parts[2]),
-            let key = ObjectKey(parsing: String(parts[3]))
+            let key = Self.key(String(parts[3]), run: parts[2])
         else { return nil }
         date = String(parts[1])
         run = String(parts[2])
@@ -30,6 +37,12 @@ public struct TrashPlace: Sendable, Hashable {
 
     /// The place as the bucket knows it.
     public var text: String { "\(Self.root)\(date)/\(run)/\(key.text)" }
+
+    private static func key(_ text: String, run: Substring) -> QuarantinedKey? {
+        if let key = ObjectKey(parsing: text) { return QuarantinedKey(key) }
+        // Anything else that lies there is nobody's to bring back or to remove.
+        return RunID.removesSources(run) ? QuarantinedKey(any: text) : nil
+    }
 
     private static func isDate(_ text: Substring) -> Bool {
         text.utf8.count == 10
@@ -44,6 +57,16 @@ public enum RunID {
         let digits = now.rfc3339.prefix(19).filter { $0 != "-" && $0 != ":" }
         return "\(digits)Z-\(random.keySuffix())"
     }
+
+    private static let removalMark = "-sources"
+
+    /// A name for a run that begins now and sets aside what was migrated.
+    static func makeForRemoval(_ now: Timestamp, _ random: any RandomSource) -> String {
+        make(now, random) + removalMark
+    }
+
+    /// Whether a run is one that sets aside what was migrated.
+    static func removesSources(_ run: some StringProtocol) -> Bool { run.hasSuffix(removalMark) }
 
     /// Whether a text can be the name of a run.
     public static func isWellFormed(_ text: some StringProtocol) -> Bool {

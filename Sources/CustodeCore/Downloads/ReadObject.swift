@@ -4,12 +4,20 @@
 /// conditions are weighed, the range is planned and the bytes are opened, in this order.
 public struct ReadObject: Sendable {
     private let catalog: any Catalog
-    private let store: any BlobStore
+    let store: any BlobStore
+    let sniffer: any TypeSniffer
+    let policy: Policy
 
     /// A reader over one catalog and one store.
-    public init(catalog: any Catalog, store: any BlobStore) {
+    ///
+    /// - Parameters:
+    ///   - sniffer: Says what objects from before are, of which nobody recorded it.
+    ///   - policy: What these may be.
+    public init(catalog: any Catalog, store: any BlobStore, sniffer: any TypeSniffer, policy: Policy) {
         self.catalog = catalog
         self.store = store
+        self.sniffer = sniffer
+        self.policy = policy
     }
 
     /// What a reader asks for, beyond the object itself.
@@ -32,7 +40,7 @@ public struct ReadObject: Sendable {
     /// What a reader gets.
     public struct Reply: Sendable {
         /// The object.
-        public let record: ObjectRecord
+        public let object: ReadableObject
         /// Which bytes of it; `nil` if the reader has them already.
         public let plan: RangePlan?
         /// Where they come from; `nil` if none are to be sent from here.
@@ -47,7 +55,7 @@ public struct ReadObject: Sendable {
         guard let found = try await catalog.find(job, object), found.owner == principal.user else {
             throw Refusal.notFound
         }
-        return try await reply(found, request)
+        return try await reply(found, object, request)
     }
 
     /// Reads with a verified link.
@@ -55,7 +63,7 @@ public struct ReadObject: Sendable {
         guard let found = try await catalog.find(link.job, link.object), link.isCurrent(for: found) else {
             throw Refusal.notFound
         }
-        let reply = try await reply(found, request)
+        let reply = try await reply(found, link.object, request)
         // Used up only by a reply that carries bytes: a preview's HEAD, a 304 or a 416 costs nothing.
         if link.once, reply.plan != nil, !request.headOnly {
             guard try await catalog.burn(link.nonce, expires: link.expiresAt) else { throw Refusal.linkUsed }
@@ -63,27 +71,31 @@ public struct ReadObject: Sendable {
         return reply
     }
 
-    private func reply(_ found: JobObject, _ request: Request) async throws -> Reply {
+    private func reply(_ found: JobObject, _ name: ObjectName, _ request: Request) async throws -> Reply {
         switch found.reference {
         case nil: throw Refusal.notFound
-        case .foreign: throw Refusal.bytesMissing
-        case .published(let record): return try await reply(record, request)
+        case .foreign(let reference): return try await legacyReply(reference, of: found, name, request)
+        case .published(let record):
+            return try await reply(ReadableObject(record), request) { plan in try await opened(record, plan) }
         }
     }
 
-    private func reply(_ record: ObjectRecord, _ request: Request) async throws -> Reply {
-        switch request.precondition.forReading(record.etag, modified: record.createdAt) {
-        case .failed: throw Refusal.preconditionFailed(current: record.etag)
-        case .notModified: return Reply(record: record, plan: nil, blob: nil)
+    /// - Parameter open: Opens the bytes for what will be read of them.
+    func reply(
+        _ object: ReadableObject, _ request: Request, open: (RangePlan?) async throws -> any OpenBlob
+    ) async throws -> Reply {
+        switch request.precondition.forReading(object.etag, modified: object.modified) {
+        case .failed: throw Refusal.preconditionFailed(current: object.etag)
+        case .notModified: return Reply(object: object, plan: nil, blob: nil)
         case .proceed: break
         }
         var plan = RangePlan.whole
-        if !request.headOnly, let range = request.range, Self.applies(request.ifRange, record) {
-            plan = try RangePlan(field: range, size: record.size)
+        if !request.headOnly, let range = request.range, Self.applies(request.ifRange, object) {
+            plan = try RangePlan(field: range, size: object.size)
         }
         let bytesAreOurs = !request.headOnly && !request.sentByOthers
-        let blob = try await opened(record, bytesAreOurs ? plan : nil)
-        return Reply(record: record, plan: plan, blob: bytesAreOurs ? blob : nil)
+        let blob = try await open(bytesAreOurs ? plan : nil)
+        return Reply(object: object, plan: plan, blob: bytesAreOurs ? blob : nil)
     }
 
     private func opened(_ record: ObjectRecord, _ plan: RangePlan?) async throws -> any OpenBlob {
@@ -99,9 +111,9 @@ public struct ReadObject: Sendable {
     }
 
     /// Whether a range still means the object it was asked for (RFC 9110 §13.1.5).
-    private static func applies(_ ifRange: String?, _ record: ObjectRecord) -> Bool {
+    private static func applies(_ ifRange: String?, _ object: ReadableObject) -> Bool {
         guard let ifRange else { return true }
-        if ifRange.hasPrefix("\"") { return ifRange == record.etag.text }
-        return Timestamp(httpDate: ifRange)?.seconds == record.createdAt.seconds
+        if ifRange.hasPrefix("\"") { return ifRange == object.etag.text }
+        return Timestamp(httpDate: ifRange)?.seconds == object.modified.seconds
     }
 }

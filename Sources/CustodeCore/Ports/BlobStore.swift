@@ -67,6 +67,9 @@ public protocol OpenBlob: Sendable {
     /// The size in bytes.
     var size: Int64 { get }
 
+    /// What the store tells of this writing of it, as a listing would; `nil` of what is no object of a key.
+    var facts: BlobFacts? { get }
+
     /// Lends the open file to a server that can send from it directly; `nil` where there is none.
     ///
     /// The descriptor lives as long as this value.
@@ -74,6 +77,11 @@ public protocol OpenBlob: Sendable {
 
     /// Reads a range piece by piece, no faster than it is consumed.
     func read(_ range: ByteRange) -> AsyncThrowingStream<ByteBuffer, any Error>
+}
+
+extension OpenBlob {
+    /// None, unless the store has them at hand.
+    public var facts: BlobFacts? { nil }
 }
 
 /// Why a store could not do it.

@@ -120,6 +120,8 @@ public struct Publication: Sendable {
     public let expectation: Expectation
     /// A link that works once, and is used up by this.
     public let link: LinkClaims?
+    /// A reference from before that this takes the place of, and that must still be there.
+    public let rewrite: Rewrite?
 
     /// What must be so for the publication to happen.
     public enum Expectation: Sendable, Equatable {
@@ -133,13 +135,15 @@ public struct Publication: Sendable {
 
     /// A publication to attempt.
     public init(
-        intent: UploadIntent, owner: UserID, record: ObjectRecord, expectation: Expectation, link: LinkClaims? = nil
+        intent: UploadIntent, owner: UserID, record: ObjectRecord, expectation: Expectation, link: LinkClaims? = nil,
+        rewrite: Rewrite? = nil
     ) {
         self.intent = intent
         self.owner = owner
         self.record = record
         self.expectation = expectation
         self.link = link
+        self.rewrite = rewrite
     }
 }
 

@@ -42,6 +42,10 @@ extension PutObject {
     ) async throws -> any BlobUpload {
         for _ in 0..<Self.keyAttempts {
             do {
+                if let original = admission.request.original {
+                    return try await original.store.beginCopy(
+                        of: original.key, original.facts, as: intent.key, contentType: contentType)
+                }
                 return try await store.beginUpload(
                     as: intent.key, contentType: contentType, expectedSize: admission.request.length)
             } catch BlobStoreError.keyTaken {
@@ -102,7 +106,8 @@ extension PutObject {
         let outcome = try await catalog.publish(
             Publication(
                 intent: intent, owner: admission.found.owner, record: record(clock.now()),
-                expectation: admission.expectation, link: admission.request.link))
+                expectation: admission.expectation, link: admission.request.link,
+                rewrite: admission.request.rewrite))
         switch outcome {
         case .published(let createdAt):
             return Outcome(record: record(createdAt), created: admission.expectation == .absent)

@@ -39,6 +39,10 @@ public struct PutObject: Sendable {
         var maximumBytes: Int64?
         /// A link that this upload uses up.
         var link: LinkClaims?
+        /// The reference from before that this takes the place of.
+        var rewrite: Rewrite?
+        /// The object whose bytes these are, if the store can copy it by itself.
+        var original: Original?
 
         /// An upload that says nothing of itself.
         public init() {}
@@ -52,6 +56,13 @@ public struct PutObject: Sendable {
         let rule: Policy.ObjectRule
         let limit: Int64
         let expectation: Publication.Expectation
+    }
+
+    /// An object of the same store that is read as the body.
+    struct Original: Sendable {
+        let key: String
+        let facts: BlobFacts
+        let store: any CopyingStore
     }
 
     /// What can be said before the body is read.

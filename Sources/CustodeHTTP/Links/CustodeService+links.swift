@@ -71,7 +71,7 @@ extension CustodeService {
         }
         request.sentByOthers = true
         let reply = try await readObject(claims, request)
-        return try await redirect(reply.record, claims, presigner)
+        return try await redirect(reply.object, claims, presigner)
     }
 
     func upload(_ exchange: Exchange, _ token: String) async throws -> Reply {
@@ -111,8 +111,12 @@ extension CustodeService {
         guard let found, found.owner == principal.user else { throw .notFound }
         var name = ""
         if terms.operation == .download {
-            guard case .published(let record) = found.reference else { throw .notFound }
-            name = "/" + Self.usualName(of: record)
+            switch found.reference {
+            case nil: throw .notFound
+            case .published(let record): name = "/" + Self.usualName(of: ReadableObject(record))
+            // What it is shows when it is fetched.
+            case .foreign: name = "/\(terms.object.isInput ? "original" : terms.object.text)"
+            }
         }
         let claims = LinkClaims(
             operation: terms.operation, expires: signer.expiry(ttl: terms.ttl), job: found.job, object: terms.object,

@@ -8,35 +8,35 @@ extension CustodeService {
     /// Its fields come from the row and from fixed rules, never from what was uploaded or asked for: the
     /// bytes may be anything that passed for media, so nothing here lets a browser run them.
     func served(_ found: ReadObject.Reply, _ disposition: Disposition, _ exchange: Exchange) -> Reply {
-        let record = found.record
+        let object = found.object
         guard let plan = found.plan else {
             var reply = Reply(.notModified)
-            addValidators(record, to: &reply)
+            addValidators(object, to: &reply)
             return reply
         }
         var reply: Reply
         switch plan {
         case .whole:
             reply = Reply(.ok)
-            reply.length = record.size
-            if let blob = found.blob, record.size > 0 {
-                reply.content = .blob(blob, ByteRange(first: 0, last: record.size - 1))
+            reply.length = object.size
+            if let blob = found.blob, object.size > 0 {
+                reply.content = .blob(blob, ByteRange(first: 0, last: object.size - 1))
             }
         case .part(let range):
             reply = Reply(.partialContent)
             reply.length = range.count
-            reply.fields[.contentRange] = "bytes \(range.first)-\(range.last)/\(record.size)"
+            reply.fields[.contentRange] = "bytes \(range.first)-\(range.last)/\(object.size)"
             if let blob = found.blob { reply.content = .blob(blob, range) }
         }
-        addValidators(record, to: &reply)
-        addServingRules(record, disposition, to: &reply)
+        addValidators(object, to: &reply)
+        addServingRules(object, disposition, to: &reply)
         if case .accel(let prefix) = configuration.delivery, Self.suitsOthers(exchange) {
             // nginx finds the length and the range for itself.
             reply.status = .ok
             reply.content = .nothing
             reply.length = nil
             reply.fields[.contentRange] = nil
-            reply.fields[.accelRedirect] = prefix + PercentEncoding.encode(record.key, keeping: "/")
+            reply.fields[.accelRedirect] = prefix + PercentEncoding.encode(object.key, keeping: "/")
         }
         return reply
     }
@@ -46,19 +46,19 @@ extension CustodeService {
 
     /// Sends a reader to the bucket, for no longer than the link lives.
     func redirect(
-        _ record: ObjectRecord, _ link: LinkClaims, _ presigner: any PresigningStore
+        _ object: ReadableObject, _ link: LinkClaims, _ presigner: any PresigningStore
     ) async throws(BlobStoreError) -> Reply {
         var usual = Reply(.found)
-        addServingRules(record, link.disposition, to: &usual)
+        addServingRules(object, link.disposition, to: &usual)
         let fields = PresignedFields(
             contentType: usual.fields[.contentType] ?? "application/octet-stream",
             contentDisposition: usual.fields[.contentDisposition] ?? "attachment",
             cacheControl: Self.cacheControl,
-            saveAs: Self.disposition(of: record, link.disposition) == .inline ? nil : Self.name(of: record))
+            saveAs: Self.disposition(of: object, link.disposition) == .inline ? nil : Self.name(of: object))
         let left = (link.expiresAt.microseconds - clock.now().microseconds) / 1_000_000
         var reply = Reply(.found)
         reply.fields[.location] = try await presigner.presign(
-            record.key, fields, seconds: Int(max(1, min(Self.longestRedirect, left))))
+            object.key, fields, seconds: Int(max(1, min(Self.longestRedirect, left))))
         reply.fields[.cacheControl] = Self.cacheControl
         reply.fields[.referrerPolicy] = "no-referrer"
         reply.length = 0
@@ -73,16 +73,16 @@ extension CustodeService {
         return exchange.method == .get && conditions.allSatisfy { exchange.request.headers[$0] == nil }
     }
 
-    private func addValidators(_ record: ObjectRecord, to reply: inout Reply) {
-        reply.fields[.eTag] = record.etag.text
-        reply.fields[.lastModified] = record.createdAt.httpDate
+    private func addValidators(_ object: ReadableObject, to reply: inout Reply) {
+        reply.fields[.eTag] = object.etag.text
+        reply.fields[.lastModified] = object.modified.httpDate
         reply.fields[.cacheControl] = Self.cacheControl
     }
 
-    private func addServingRules(_ record: ObjectRecord, _ wanted: Disposition, to reply: inout Reply) {
-        reply.fields[.contentType] = Self.servedType(record.contentType)
+    private func addServingRules(_ object: ReadableObject, _ wanted: Disposition, to reply: inout Reply) {
+        reply.fields[.contentType] = Self.servedType(object.contentType)
         reply.fields[.contentDisposition] = ContentDisposition.field(
-            Self.disposition(of: record, wanted), filename: Self.name(of: record))
+            Self.disposition(of: object, wanted), filename: Self.name(of: object))
         reply.fields[.xContentTypeOptions] = "nosniff"
         reply.fields[.contentSecurityPolicy] = "default-src 'none'; sandbox"
         reply.fields[.crossOriginResourcePolicy] = configuration.corsOrigins.isEmpty ? "same-site" : "cross-origin"
@@ -91,14 +91,14 @@ extension CustodeService {
     }
 
     /// Shown only if it is wanted so and can do no harm.
-    private static func disposition(of record: ObjectRecord, _ wanted: Disposition) -> Disposition {
+    private static func disposition(of object: ReadableObject, _ wanted: Disposition) -> Disposition {
         let isHarmless =
-            record.contentType.hasPrefix("audio/") || record.contentType.hasPrefix("video/")
-            || record.contentType == "text/plain"
+            object.contentType.hasPrefix("audio/") || object.contentType.hasPrefix("video/")
+            || object.contentType == "text/plain"
         return wanted == .inline && isHarmless ? .inline : .attachment
     }
 
-    private static func name(of record: ObjectRecord) -> String { record.filename ?? usualName(of: record) }
+    private static func name(of object: ReadableObject) -> String { object.filename ?? usualName(of: object) }
 
     private static func servedType(_ type: String) -> String {
         switch type {
@@ -108,10 +108,10 @@ extension CustodeService {
     }
 
     /// The name an object has when its uploader gave none: that of its first key.
-    static func usualName(of record: ObjectRecord) -> String {
-        let bytes = record.key.utf8
-        let ending = bytes.lastIndex(of: UInt8(ascii: ".")).map { record.key[bytes.index(after: $0)...] } ?? "bin"
-        return record.object.isInput ? "original.\(ending)" : "\(record.object).\(ending)"
+    static func usualName(of object: ReadableObject) -> String {
+        let bytes = object.key.utf8
+        let ending = bytes.lastIndex(of: UInt8(ascii: ".")).map { object.key[bytes.index(after: $0)...] } ?? "bin"
+        return object.object.isInput ? "original.\(ending)" : "\(object.object).\(ending)"
     }
 }
 

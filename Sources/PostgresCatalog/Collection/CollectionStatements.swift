@@ -98,6 +98,9 @@ struct CollectionStatements: Sendable {
                 select key, 'i', null, null, null from custode.upload_intents
                 where state = 'open' and lease_until > clock_timestamp()
                 union all
+                select source_key, 'i', null, null, null from custode.ref_rewrites
+                where state = 'open' and source_key is not null
+                union all
                 select key, 'e', null, null, null from custode.outbox where parked_at is null
                 union all
                 select key, 's', (extract(epoch from first_seen) * 1000000)::bigint, etag, size

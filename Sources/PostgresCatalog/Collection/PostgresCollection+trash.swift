@@ -24,7 +24,7 @@ extension PostgresCollection {
             [
                 .text(run), fence.map { .int($0.epoch) } ?? .null, .optionalText(fence?.lease.interval),
                 .text((fence?.lease ?? .seconds(60)).interval), .textArray(places.map(\.key.text)),
-                .textArray(places.map(\.key.job.text)), Self.texts(places),
+                .textArray(places.map(\.key.job)), Self.texts(places),
             ])
         return try Self.answers(rows, places.count) { row throws(PostgresError) in try row.text(0) == "dead" }
     }
@@ -47,7 +47,7 @@ extension PostgresCollection {
             OutboxStatements.beginRestore,
             [
                 .text(run), .text(claim.interval), .textArray(places.map(\.key.text)),
-                .textArray(places.map(\.key.job.text)), Self.texts(places),
+                .textArray(places.map(\.key.job)), Self.texts(places),
             ])
         return try Self.answers(rows, places.count) { row throws(PostgresError) in
             RestoreVerdict(rawValue: try row.text(0)) ?? .busy

@@ -70,8 +70,8 @@ public final class PostgresCollection: CollectionCatalog {
             [
                 .text(run), fence.map { .int($0.epoch) } ?? .null, .optionalText(fence?.lease.interval),
                 .text(claim.interval), .textArray(objects.map(\.reason)),
-                .textArray(objects.map(\.key.text)), .textArray(objects.map(\.key.job.text)),
-                .textArray(objects.map { tables.canonical($0.key.job.text) ?? "" }),
+                .textArray(objects.map(\.key.text)), .textArray(objects.map(\.key.job)),
+                .textArray(objects.map { tables.canonical($0.key.job) ?? "" }),
                 .textArray(objects.map(\.facts.etag)), .textArray(objects.map { String($0.facts.size) }),
                 .textArray(objects.map(\.place.text)),
             ])
@@ -112,7 +112,7 @@ public final class PostgresCollection: CollectionCatalog {
                 guard let place = TrashPlace(parsing: try row.text(3)) else { continue }
                 let facts = BlobFacts(
                     etag: try row.text(0), size: try row.int(1), modified: Timestamp(microseconds: 0))
-                found.append(Condemned(key: place.key, facts: facts, reason: try row.text(2), place: place))
+                found.append(Condemned(facts: facts, reason: try row.text(2), place: place))
             }
             return found
         }

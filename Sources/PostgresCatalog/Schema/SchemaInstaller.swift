@@ -56,6 +56,7 @@ public struct SchemaInstaller: Sendable {
             try await connection.execute(script: SchemaSteps.restoring)
             try await connection.execute(script: SchemaSteps.triggerFunctions)
             try await connection.execute(script: SchemaSteps.uploadFunctions)
+            try await connection.execute(script: SchemaSteps.rewriting(tables))
             let hasTriggers = try await makeTriggers(tables, connection)
             try await connection.execute(
                 script: "update custode.schema_version set version = \(Self.currentVersion), installed_at = now() "

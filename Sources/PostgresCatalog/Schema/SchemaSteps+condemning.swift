@@ -16,12 +16,15 @@ extension SchemaSteps {
             end if;
         end $$;
 
-        -- Which of these keys anything refers to.
+        -- Which of these keys anything refers to; what was copied elsewhere counts until its source is to go.
         create or replace function custode.referenced(p_keys text[]) returns table (key text)
         language sql stable rows 100 as $$
             select j.input_ref from unnest(p_keys) k (key) join \(tables.jobs) j on j.input_ref = k.key
             union
             select a.storage_ref from unnest(p_keys) k (key) join \(tables.artifacts) a on a.storage_ref = k.key
+            union
+            select x.source_key from unnest(p_keys) k (key) join custode.ref_rewrites x on x.source_key = k.key
+            where x.state = 'open'
         $$;
 
         -- The last look at objects that shall go, under the locks that their jobs' uploads take as well: the dead are

@@ -16,7 +16,7 @@ struct Custode: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, SchemaCommand.self, CheckCommand.self, LinkCommand.self, KeysCommand.self,
-            ServiceKeyCommand.self, GCCommand.self, RestoreCommand.self, ScrubCommand.self,
+            ServiceKeyCommand.self, GCCommand.self, RestoreCommand.self, ScrubCommand.self, MigrateCommand.self,
         ])
 
     static func main() async {

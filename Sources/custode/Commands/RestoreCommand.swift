@@ -59,8 +59,8 @@ struct RestoreCommand: AsyncParsableCommand {
             guard RunID.isWellFormed(run) else { throw ValidationError("--run: \(run) is not the name of a run") }
             return .run(run)
         }
-        guard let key, let parsed = ObjectKey(parsing: key) else {
-            throw ValidationError("--key: \(key ?? "") is not a key of ours, such as users/u/jobs/j/input/original.wav")
+        guard let key, let parsed = QuarantinedKey(any: key) else {
+            throw ValidationError("--key: \(key ?? "") is no key, such as users/u/jobs/j/input/original.wav")
         }
         return .key(parsed)
     }

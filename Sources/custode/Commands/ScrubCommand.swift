@@ -19,14 +19,17 @@ struct ScrubCommand: AsyncParsableCommand {
     var slice: String?
     @Flag(help: "Print one JSON object.") var json = false
 
+    /// Reads a rate such as `50MB/s`.
+    static func bytesPerSecond(_ text: String) throws -> Int64 {
+        guard let bytes = Quantity.bytes(text.hasSuffix("/s") ? String(text.dropLast(2)) : text), bytes > 0 else {
+            throw ValidationError("--rate: \(text) is not like 50MB/s")
+        }
+        return bytes
+    }
+
     func run() async throws {
         let parts = Parts(try options.settings())
-        let bound = try rate.map { text in
-            guard let bytes = Quantity.bytes(text.hasSuffix("/s") ? String(text.dropLast(2)) : text), bytes > 0 else {
-                throw ValidationError("--rate: \(text) is not like 50MB/s")
-            }
-            return bytes
-        }
+        let bound = try rate.map(Self.bytesPerSecond)
         let part = try slice.map { text in
             guard let slice = ObjectSlice(text, today: parts.clock.now()) else {
                 throw ValidationError("--slice: \(text) is not like 1/30 or today/30")

@@ -40,10 +40,12 @@ extension Parts {
     }
 
     /// Lends the bucket to a command.
+    ///
+    /// - Parameter threads: How many system calls may wait for a disk at once.
     func withBucket<T>(
-        _ body: (any CollectableStore, NIOThreadPool) async throws -> T
+        threads count: Int = 4, _ body: (any CollectableStore, NIOThreadPool) async throws -> T
     ) async throws -> T {
-        let threads = NIOThreadPool(numberOfThreads: 4)
+        let threads = NIOThreadPool(numberOfThreads: count)
         threads.start()
         do {
             let bucket = try bucket(threads)
@@ -62,7 +64,7 @@ extension Parts {
         }
     }
 
-    private func direct() throws -> PostgresConfiguration {
+    func direct() throws -> PostgresConfiguration {
         var configuration = PostgresConfiguration(uri: try settings.requireDatabase())
         configuration.session = PostgresCollection.session
         return configuration

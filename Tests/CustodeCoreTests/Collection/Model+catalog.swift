@@ -46,9 +46,10 @@ extension Model: CollectionCatalog {
         _ object: Condemned, _ run: String, _ length: Duration, _ state: inout ModelState
     ) -> Judgement {
         let now = state.now
-        let jobExists = state.jobs[object.key.job.text] != nil
+        let jobExists = state.jobs[object.key.job] != nil
         if state.isReferenced(object.key.text) { return Judgement(.alive, jobExists: jobExists) }
-        if state.intents.values.contains(where: { $0.key == object.key && $0.isOpen && $0.leaseUntil > now }) {
+        if state.intents.values.contains(where: { $0.key.text == object.key.text && $0.isOpen && $0.leaseUntil > now })
+        {
             return Judgement(.intent, jobExists: jobExists)
         }
         let claim = state.item { $0.key == object.key && $0.state == .quarantining }
@@ -58,7 +59,7 @@ extension Model: CollectionCatalog {
             key: object.key, state: .quarantining, etag: object.facts.etag, size: object.facts.size, run: run,
             place: object.place, claimedBy: run, claimedUntil: now + length)
         state.audit.append(("quarantine", object.key.text))
-        for (id, intent) in state.intents where intent.key == object.key {
+        for (id, intent) in state.intents where intent.key.text == object.key.text {
             state.intents[id]?.isOpen = false
             state.intents[id]?.isQueued = true
         }
@@ -103,7 +104,7 @@ extension Model: CollectionCatalog {
                 state.items = state.items.filter { $0.value.state != .seen || $0.value.key != key }
                 state.objects[key.text] = nil
                 state.events = state.events.filter { $0.value.key != key.text }
-                state.intents = state.intents.filter { $0.value.key != key || !$0.value.isQueued }
+                state.intents = state.intents.filter { $0.value.key.text != key.text || !$0.value.isQueued }
             }
         }
     }
@@ -118,7 +119,7 @@ extension Model: CollectionCatalog {
             return left.prefix(limit).compactMap { item in
                 item.place.map {
                     Condemned(
-                        key: item.key, facts: BlobFacts(etag: item.etag, size: item.size, modified: state.now),
+                        facts: BlobFacts(etag: item.etag, size: item.size, modified: state.now),
                         reason: "", place: $0)
                 }
             }
@@ -174,7 +175,7 @@ struct ModelLeadership: CollectionLeadership {
                 Memory(
                     jobExists: state.jobs[key.job.text] != nil,
                     isOurs: state.objects[key.text] != nil || state.intents.values.contains { $0.key == key }
-                        || state.items.values.contains { $0.key == key && $0.state != .seen })
+                        || state.items.values.contains { $0.key.text == key.text && $0.state != .seen })
             }
         }
     }
@@ -187,7 +188,7 @@ struct ModelLeadership: CollectionLeadership {
             let before = state.items.filter { $0.value.state == .seen }
             for id in before.keys { state.items[id] = nil }
             for orphan in orphans {
-                guard let key = ObjectKey(parsing: orphan.key) else { continue }
+                guard let key = ObjectKey(parsing: orphan.key).map(QuarantinedKey.init) else { continue }
                 let counting = report.brake == .firstRun ? [:] : before
                 let earlier = counting.values.first {
                     $0.key == key && $0.etag == orphan.facts.etag && $0.size == orphan.facts.size

@@ -133,7 +133,7 @@ extension Model {
         _ place: TrashPlace, _ run: String, _ length: Duration, _ state: inout ModelState
     ) -> RestoreVerdict {
         let (now, key) = (state.now, place.key)
-        if state.intents.values.contains(where: { $0.key == key && $0.isOpen && $0.leaseUntil > now }) {
+        if state.intents.values.contains(where: { $0.key.text == key.text && $0.isOpen && $0.leaseUntil > now }) {
             return .intent
         }
         let isBusy = state.items.values.contains { item in
@@ -148,7 +148,7 @@ extension Model {
         (item.state, item.claimedBy, item.claimedUntil) = (.restoring, run, now + length)
         state.items[id] = item
         state.audit.append(("restore", key.text))
-        for (id, intent) in state.intents where intent.key == key && intent.isOpen {
+        for (id, intent) in state.intents where intent.key.text == key.text && intent.isOpen {
             state.intents[id]?.isOpen = false
             state.intents[id]?.isQueued = true
         }

@@ -30,7 +30,7 @@ struct ModelState {
 
     struct Item {
         enum State { case seen, quarantining, quarantined, restoring, purging }
-        let key: ObjectKey
+        let key: QuarantinedKey
         var state: State
         var etag: String
         var size: Int64
@@ -107,7 +107,7 @@ struct ModelState {
     /// `custode.begin_upload`.
     mutating func beginUpload(plain: ObjectKey, suffixed: ObjectKey, lease: Duration) -> Int64 {
         let isTaken =
-            objects[plain.text] != nil || items.values.contains { $0.key == plain && $0.state != .seen }
+            objects[plain.text] != nil || items.values.contains { $0.key.text == plain.text && $0.state != .seen }
             || intents.values.contains { $0.key == plain }
         let id = nextID()
         intents[id] = Intent(key: isTaken ? suffixed : plain, leaseUntil: now + lease)
@@ -156,7 +156,7 @@ struct ModelState {
                 $0.job.text == job && !isReferenced($0.text) && bucket[$0.text]?.content == acknowledged[$0.text]
             }
         guard let key = candidates.first,
-            item(where: { $0.key == key && $0.state == .quarantining }) == nil
+            item(where: { $0.key.text == key.text && $0.state == .quarantining }) == nil
         else { return }
         let reference = Reference(job: job, object: key.object.text)
         guard references[reference] == nil else { return }

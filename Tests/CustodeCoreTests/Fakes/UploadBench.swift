@@ -20,7 +20,9 @@ struct UploadBench {
         put = PutObject(
             catalog: catalog, store: store, sniffer: FakeSniffer(journal: journal, finding: finding),
             policy: try Sample.policy(), clock: clock, random: CountingRandom())
-        read = ReadObject(catalog: catalog, store: store)
+        read = ReadObject(
+            catalog: catalog, store: store, sniffer: FakeSniffer(journal: journal, finding: finding),
+            policy: try Sample.policy())
     }
 
     static func principal(_ grants: Set<Grant> = [.delegate, .artifacts], user: UserID = Sample.user) -> Principal {

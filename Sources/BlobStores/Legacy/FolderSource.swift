@@ -1,0 +1,56 @@
+public import CustodeCore
+internal import Glibc
+public import NIOPosix
+
+/// A directory with files from before; symbolic links are told, and never followed.
+public struct FolderSource: LegacySource {
+    /// `dir:` and the directory's path without symbolic links.
+    public let name: String
+    /// No two names in a directory spell one path.
+    public var mayContend: Bool { false }
+
+    private let walk: FolderWalk.Roots
+    private let threads: NIOThreadPool
+
+    /// The directory, by its path without symbolic links.
+    public var root: String { walk.real }
+
+    /// A directory by its path; one that is not absolute is taken from the working directory.
+    ///
+    /// - Throws: ``LegacySourceFault`` if there is no such directory.
+    public init(path: String, threads: NIOThreadPool) throws {
+        guard let real = FolderWalk.real(path) else {
+            throw LegacySourceFault("dir:\(path): \(String(cString: strerror(errno)))")
+        }
+        var facts = stat()
+        guard stat(real, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR else {
+            throw LegacySourceFault("dir:\(path): it is no directory")
+        }
+        var given = path
+        while given.utf8.count > 1, given.utf8.last == 0x2F { given.removeLast() }
+        walk = FolderWalk.Roots(given: given, real: real)
+        name = "dir:\(real)"
+        self.threads = threads
+    }
+
+    /// Lists all of it, in the order in which the file system does.
+    public func files() async throws -> any LegacyListing {
+        FolderListing(walk: FolderWalk(walk), threads: threads)
+    }
+}
+
+/// A listing whose walk one thread of the pool takes up, page by page.
+private final class FolderListing: LegacyListing {
+    // One page is asked for at a time, and each by whoever waits for it.
+    nonisolated(unsafe) private let walk: FolderWalk
+    private let threads: NIOThreadPool
+
+    init(walk: FolderWalk, threads: NIOThreadPool) {
+        self.walk = walk
+        self.threads = threads
+    }
+
+    func next() async throws -> [LegacyFile]? {
+        try await threads.perform { () throws(BlobStoreError) in self.walk.page() }
+    }
+}

@@ -1,0 +1,138 @@
+internal import NIOCore
+
+/// Makes one file from before the object that refers to it: received as an upload would be, and switched to in the
+/// transaction that publishes it.
+struct CopyFile: Sendable {
+    /// How often what may pass is tried again, each time after twice the pause.
+    private static let attempts = 6
+    private static let firstPause = Duration.seconds(1)
+
+    let parts: MigrationParts
+    let run: String
+    let pace: SharedPace?
+
+    /// - Throws: ``MigrationHalted`` if the database or the bucket stays away, or is full.
+    func callAsFunction(_ file: LegacyFile, _ match: LegacyMatch, at place: LegacyPlace) async throws -> MigrationRecord
+    {
+        var record = MigrationRecord(
+            source: file.name, decision: .copied, job: match.found.job, object: match.object, size: file.size)
+        var pause = Self.firstPause
+        for attempt in 1...Self.attempts {
+            do {
+                return try await copy(file, match, place, record)
+            } catch {
+                if Task.isCancelled || error is CancellationError { throw CancellationError() }
+                switch Self.meaning(of: error) {
+                case .halt(let text): throw MigrationHalted(description: text)
+                case .settled(let decision, let detail):
+                    (record.decision, record.detail) = (decision, detail)
+                    return record
+                case .passing(let text):
+                    guard attempt < Self.attempts else {
+                        throw MigrationHalted(description: "\(text); when that is mended, run it again to go on")
+                    }
+                    try await parts.pause(pause)
+                    pause = pause * 2
+                }
+            }
+        }
+        return record
+    }
+
+    private func copy(
+        _ file: LegacyFile, _ match: LegacyMatch, _ place: LegacyPlace, _ planned: MigrationRecord
+    ) async throws -> MigrationRecord {
+        let (store, key) = parts.locate(place)
+        let blob = try await Self.open(key, in: store, isOurs: place.isObject)
+        guard let facts = blob.facts else { throw LegacyBody.Fault.unreadable("its size and date are not told") }
+        let body = LegacyBody(blob: blob, pace: pace) {
+            try await store.facts(of: [key]).first.flatMap { $0 } == facts
+        }
+        var record = planned
+        record.size = blob.size
+        if match.standing == .taken { return try await settle(record, match, body) }
+        var request = PutObject.Request()
+        request.length = blob.size
+        request.filename = file.claim?.filename ?? LegacyKey.filename(of: place.path)
+        request.rewrite = Rewrite(
+            run: run, source: place, facts: facts, reference: match.found.reference?.foreignText)
+        if place.isObject, blob.size > 0, let copier = store as? any CopyingStore {
+            request.original = PutObject.Original(key: key, facts: facts, store: copier)
+        }
+        let outcome = try await parts.put(try parts.put.admit(match, request), body: body)
+        record.key = outcome.record.key
+        record.sha256 = outcome.record.sha256
+        return record
+    }
+
+    /// A job that has an object already: of the same bytes, the file is as good as there.
+    private func settle(
+        _ planned: MigrationRecord, _ match: LegacyMatch, _ body: LegacyBody
+    ) async throws -> MigrationRecord {
+        var record = planned
+        guard case .published(let theirs) = try await parts.put.catalog.find(match.found.job, match.object)?.reference
+        else { throw Refusal.preconditionFailed(current: nil) }
+        record.decision = .occupied
+        record.detail = "the job has another object there"
+        guard theirs.size == body.blob.size else { return record }
+        var hash = parts.hashing.begin()
+        for try await piece in body { hash.update(piece) }
+        let digest = hash.finish()
+        record.sha256 = digest
+        if digest == theirs.sha256 {
+            record.decision = .alreadyThere
+            record.key = theirs.key
+            record.detail = nil
+        }
+        return record
+    }
+
+    private static func open(
+        _ key: String, in store: any CollectableStore, isOurs: Bool
+    ) async throws -> any OpenBlob {
+        do {
+            return try await store.open(key, reading: .whole)
+        } catch BlobStoreError.unavailable(let text) where !isOurs {
+            throw LegacyBody.Fault.unreadable(text)
+        }
+    }
+
+    private enum Meaning {
+        case settled(MigrationDecision, String?)
+        case passing(String)
+        case halt(String)
+    }
+
+    private static func meaning(of error: any Error) -> Meaning {
+        switch error {
+        case LegacyBody.Fault.unreadable(let text): .settled(.unreadable, text)
+        case LegacyBody.Fault.changed: .settled(.changed, "it changed while it was read; run it again")
+        case BlobStoreError.absent: .settled(.missing, "it is not there")
+        case BlobStoreError.noRoom, Refusal.noRoom:
+            .halt("the bucket is full, or over its quota; make room and run it again to go on")
+        case let error as BlobStoreError: .passing("the bucket: \(error)")
+        case CatalogError.failed(let text): .settled(.failed, text)
+        case let error as CatalogError: .passing("the database: \(error)")
+        case Refusal.unavailable(let dependency): .passing("the \(dependency.rawValue) is away")
+        case let refusal as Refusal:
+            {
+                let (decision, detail) = MigrationRecord.meaning(of: refusal); return .settled(decision, detail)
+            }()
+        default: .settled(.failed, "\(error)")
+        }
+    }
+}
+
+extension LegacyPlace {
+    /// Whether it lies in the bucket.
+    var isObject: Bool {
+        if case .object = self { true } else { false }
+    }
+}
+
+extension JobObject.Reference {
+    /// What the row says, if no publication of ours recorded it.
+    var foreignText: String? {
+        if case .foreign(let text) = self { text } else { nil }
+    }
+}

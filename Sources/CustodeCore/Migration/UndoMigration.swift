@@ -1,0 +1,106 @@
+/// Puts back the references that a migration switched, where what they meant is still there.
+///
+/// The copies are then nobody's, and collection's.
+public struct UndoMigration: Sendable {
+    private static let batch = 500
+
+    private let parts: MigrationParts
+
+    /// An undoer over the parts of a deployment.
+    public init(_ parts: MigrationParts) { self.parts = parts }
+
+    /// Puts back all that a run switched.
+    ///
+    /// - Parameter report: Told of each reference that stays, and why.
+    /// - Returns: Found: what the run switched. Matched: what was put back by this, with its bytes. Skipped: what was put back
+    ///   before, or whose job is gone. Conflicts: what refers to something newer. Failed: what was from a file that is
+    ///   no longer there.
+    /// - Throws: ``MigrationUnderWay``, ``CatalogError``, ``BlobStoreError``; ``LegacySourceFault`` if there is no such run.
+    public func callAsFunction(
+        _ run: String, report: (MigrationRecord) throws -> Void
+    ) async throws -> MigrationCounts {
+        guard let lock = try await parts.catalog.lock() else { throw MigrationUnderWay() }
+        do {
+            let counts = try await undo(run, report)
+            await lock.release()
+            return counts
+        } catch {
+            await lock.release()
+            throw error
+        }
+    }
+
+    private func undo(_ run: String, _ report: (MigrationRecord) throws -> Void) async throws -> MigrationCounts {
+        var counts = MigrationCounts()
+        counts.found = try await parts.catalog.countRewrites(of: run)
+        guard try await parts.catalog.source(of: run) != nil else {
+            throw LegacySourceFault("there is no migration \(run); custode migrate status tells the last one")
+        }
+        var last: Int64 = 0
+        var seen: Int64 = 0
+        while true {
+            let rewrites = try await parts.catalog.rewrites(of: run, from: nil, after: last, limit: Self.batch)
+            guard let end = rewrites.last?.id else { break }
+            last = end
+            seen += Int64(rewrites.count)
+            let sources = try await SourceFacts(parts).find(rewrites)
+            for (rewrite, facts) in zip(rewrites, sources) {
+                try Task.checkCancellation()
+                try await undo(rewrite, facts, &counts, report)
+            }
+            parts.progress(
+                CollectionProgress(.undoing, done: seen, total: counts.found, bytes: counts.bytes))
+        }
+        counts.skipped += counts.found - seen
+        return counts
+    }
+
+    private func undo(
+        _ rewrite: RecordedRewrite, _ facts: BlobFacts?, _ counts: inout MigrationCounts,
+        _ report: (MigrationRecord) throws -> Void
+    ) async throws {
+        var record = MigrationRecord(
+            source: rewrite.rewrite.source.description, decision: .failed, job: rewrite.job, object: rewrite.object,
+            size: rewrite.rewrite.facts.size, key: rewrite.key)
+        // A row that referred to nothing is put back to nothing, whatever became of the file.
+        if rewrite.rewrite.reference != nil, rewrite.isCurrent, facts == nil {
+            counts.failed += 1
+            record.decision = .missing
+            record.detail =
+                rewrite.trash.map { "its file is in quarantine, at \($0); bring it back first" }
+                ?? "its file is no longer there"
+            return try report(record)
+        }
+        switch try await parts.catalog.undo(rewrite) {
+        case .undone:
+            counts.matched += 1
+            counts.bytes += rewrite.rewrite.facts.size
+        case .gone: counts.skipped += 1
+        case .changed:
+            counts.conflicts += 1
+            record.decision = .occupied
+            record.detail = "the job refers to something newer"
+            try report(record)
+        }
+    }
+}
+
+/// Looks at the sources of rewrites, wherever they lie.
+struct SourceFacts {
+    private let parts: MigrationParts
+
+    init(_ parts: MigrationParts) { self.parts = parts }
+
+    /// What is known of the sources now, in the order of the rewrites; `nil` where there is none.
+    func find(_ rewrites: [RecordedRewrite]) async throws(BlobStoreError) -> [BlobFacts?] {
+        var found = [BlobFacts?](repeating: nil, count: rewrites.count)
+        for inBucket in [true, false] {
+            let places = rewrites.indices.filter { rewrites[$0].rewrite.source.isObject == inBucket }
+            guard !places.isEmpty else { continue }
+            let store = inBucket ? parts.bucket : parts.files
+            let facts = try await store.facts(of: places.map { parts.locate(rewrites[$0].rewrite.source).key })
+            for (place, facts) in zip(places, facts) { found[place] = facts }
+        }
+        return found
+    }
+}

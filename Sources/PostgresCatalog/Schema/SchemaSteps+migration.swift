@@ -1,0 +1,117 @@
+extension SchemaSteps {
+    /// The tables of migration.
+    static let migration = """
+        alter table custode.gc_runs drop constraint gc_runs_kind_check;
+        alter table custode.gc_runs add check (kind in ('sweep', 'outbox', 'worker', 'restore', 'removal'));
+
+        create table custode.migrations (
+            id text primary key,
+            source text not null,
+            started_at timestamptz not null default clock_timestamp(),
+            finished_at timestamptz,
+            counts jsonb
+        );
+        create index migrations_source on custode.migrations (source, started_at);
+
+        -- References that were switched from a file of before to an object of ours. Until its source is removed, or the
+        -- reference put back, a switch is open, and collection takes its source for alive.
+        create table custode.ref_rewrites (
+            id bigint generated always as identity primary key,
+            run_id text not null,
+            job_id text not null,
+            object text not null,
+            artifact_id text,
+            source text not null,
+            -- The source's key, where it is of this bucket.
+            source_key text collate "C",
+            source_etag text not null,
+            source_size bigint not null,
+            source_modified timestamptz not null,
+            old_ref text,
+            new_key text collate "C" not null,
+            state text not null default 'open' check (state in ('open', 'removing', 'removed', 'undone')),
+            trash text,
+            created_at timestamptz not null default clock_timestamp(),
+            closed_at timestamptz
+        );
+        create index ref_rewrites_run on custode.ref_rewrites (run_id, id);
+        create index ref_rewrites_job on custode.ref_rewrites (job_id, object);
+        -- Paths may be longer than a tree's entries.
+        create index ref_rewrites_source on custode.ref_rewrites using hash (source);
+        create index ref_rewrites_key on custode.ref_rewrites using hash (source_key) where state = 'open';
+        """
+
+    /// The functions by which references switch, and are put back.
+    static func rewriting(_ tables: SaaSTables) -> String {
+        """
+        -- Publishes what was copied from a file of before, if the row still refers to what it did, and remembers both.
+        create or replace function custode.rewrite(
+            p_run text, p_source text, p_source_key text, p_source_etag text, p_source_size bigint,
+            p_source_modified bigint, p_old_ref text, p_intent bigint, p_job text, p_owner text, p_object text, p_key text,
+            p_type text, p_size bigint, p_sha256 text, p_etag text, p_filename text,
+            out outcome text, out created_at timestamptz)
+        language plpgsql as $$
+        declare
+            v_job \(tables.jobID.rawValue) := p_job;
+            v_ref text;
+            v_artifact text;
+            v_expected text;
+        begin
+            perform custode.lock_job(p_job);
+            select j.input_ref into v_ref from \(tables.jobs) j where j.id = v_job for no key update;
+            if p_object <> 'input' then
+                select a.artifact_id into v_artifact from custode.artifact(v_job, p_object) a;
+                v_ref := null;
+                select a.storage_ref into v_ref from \(tables.artifacts) a
+                    where a.id::text = v_artifact and a.job_id = v_job for no key update;
+            end if;
+            -- What cannot be, where the row has moved on: the bytes are then collection's.
+            v_expected := case
+                when v_ref is not distinct from p_old_ref then case when v_ref is null then 'absent' else 'present' end
+                when v_ref is null then 'present' else 'absent' end;
+            select p.outcome, p.created_at into outcome, rewrite.created_at
+                from custode.publish(p_intent, p_job, p_owner, p_object, p_key, p_type, p_size, p_sha256, p_etag,
+                    p_filename, v_expected, null, null) p;
+            if outcome = 'exists' then outcome := 'changed'; end if;
+            if outcome <> 'published' then return; end if;
+            if p_object <> 'input' and v_artifact is null then
+                select a.artifact_id into v_artifact from custode.artifact(v_job, p_object) a;
+            end if;
+            insert into custode.ref_rewrites (run_id, job_id, object, artifact_id, source, source_key, source_etag,
+                source_size, source_modified, old_ref, new_key)
+            values (p_run, p_job, p_object, v_artifact, p_source, p_source_key, p_source_etag, p_source_size,
+                to_timestamp(p_source_modified / 1e6), p_old_ref, p_key);
+        end $$;
+
+        -- Puts a reference back, if the row still refers to what it was switched to.
+        create or replace function custode.undo_rewrite(p_id bigint) returns text
+        language plpgsql as $$
+        declare
+            v_rewrite custode.ref_rewrites;
+            v_job \(tables.jobID.rawValue);
+            v_outcome text := 'undone';
+        begin
+            select * into v_rewrite from custode.ref_rewrites x where x.id = p_id;
+            if not found or v_rewrite.state = 'undone' then return 'undone'; end if;
+            v_job := v_rewrite.job_id;
+            perform custode.lock_job(v_rewrite.job_id);
+            if v_rewrite.object = 'input' then
+                update \(tables.jobs) j set input_ref = v_rewrite.old_ref
+                    where j.id = v_job and j.input_ref = v_rewrite.new_key;
+            elsif v_rewrite.old_ref is null then
+                delete from \(tables.artifacts) a where a.job_id = v_job and a.id::text = v_rewrite.artifact_id
+                    and a.storage_ref = v_rewrite.new_key;
+            else
+                update \(tables.artifacts) a set storage_ref = v_rewrite.old_ref where a.job_id = v_job
+                    and a.id::text = v_rewrite.artifact_id and a.storage_ref = v_rewrite.new_key;
+            end if;
+            if not found then
+                if exists (select from \(tables.jobs) j where j.id = v_job) then return 'changed'; end if;
+                v_outcome := 'gone';
+            end if;
+            update custode.ref_rewrites x set state = 'undone', closed_at = clock_timestamp() where x.id = p_id;
+            return v_outcome;
+        end $$;
+        """
+    }
+}

@@ -1,0 +1,95 @@
+import CustodeTesting
+import Foundation
+import Testing
+
+extension Tag {
+    /// Takes more than five seconds by its nature.
+    @Tag static var slow: Self
+}
+
+/// A folder with files from before.
+struct LegacyFolder: Sendable {
+    let path: String
+
+    init() throws { path = try TestFolder().path }
+
+    /// What `--from` says.
+    var source: String { "dir:\(path)" }
+
+    /// Puts a file there.
+    func add(_ name: String, _ bytes: [UInt8]) throws {
+        let file = path + "/" + name
+        let folder = String(file[..<(file.lastIndex(of: "/") ?? file.endIndex)])
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        guard FileManager.default.createFile(atPath: file, contents: Data(bytes)) else {
+            throw HarnessError("cannot write \(file)")
+        }
+    }
+
+    /// What is there, by its path below.
+    func bytes(_ name: String) -> [UInt8]? { FileManager.default.contents(atPath: path + "/" + name).map(Array.init) }
+}
+
+/// A line of a report.
+struct ReportLine: Decodable, Hashable {
+    let source: String
+    let decision: String
+    let job: String?
+    let object: String?
+    var key: String?
+    var detail: String?
+}
+
+/// What a migration said, and its report.
+struct Migration {
+    let outcome: CollectionOutcome
+    let lines: [ReportLine]
+
+    /// The decision of a file, if it has one line.
+    subscript(_ source: String) -> String? {
+        let found = lines.filter { $0.source.utf8.elementsEqual(source.utf8) }
+        return found.count == 1 ? found[0].decision : nil
+    }
+
+    /// A count by its name.
+    subscript(count name: String) -> Int { outcome[name] }
+}
+
+extension World {
+    /// Runs `custode migrate` with `--json` and a report of its own.
+    func migrate(_ verb: String, from source: String, _ more: String..., settings: [String: String] = [:]) async throws
+        -> Migration
+    {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let report = folder.path + "/report.jsonl"
+        let outcome = try await collect(
+            ["migrate", verb, "--from", source, "--report", report] + more, settings: settings)
+        return Migration(outcome: outcome, lines: try Self.lines(report))
+    }
+
+    /// Reads a report.
+    static func lines(_ path: String) throws -> [ReportLine] {
+        let text = FileManager.default.contents(atPath: path) ?? Data()
+        return try text.split(separator: 0x0A).map { try JSONDecoder().decode(ReportLine.self, from: $0) }
+    }
+
+    /// A job that refers to a file from before as its input.
+    func legacyJob(
+        _ reference: String, _ kind: TestJob.Kind = .transcription, for user: String? = nil
+    ) async throws -> TestJob {
+        let job = try await newJob(kind, for: user)
+        try await database.sql(
+            "update jobs set input_ref = \(TestDatabase.quote(reference)) where id = \(TestDatabase.quote(job.id))")
+        return job
+    }
+
+    /// Adds an artifact that refers to a file from before.
+    func legacyArtifact(_ kind: String, _ reference: String, of job: TestJob) async throws {
+        try await database.sql(
+            """
+            insert into artifacts (id, job_id, kind, storage_ref) values (gen_random_uuid(),
+                \(TestDatabase.quote(job.id)), \(TestDatabase.quote(kind)), \(TestDatabase.quote(reference)))
+            """)
+    }
+}
