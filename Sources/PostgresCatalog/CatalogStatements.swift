@@ -9,6 +9,16 @@ struct CatalogStatements: Sendable {
     let objects: PostgresStatement
     let beginUpload = PostgresStatement(
         name: "begin_upload", "select intent, key from custode.begin_upload($1, $2, $3, $4::interval)")
+    // In the order of the locks, so that two never wait for one another.
+    static let beginUploads = PostgresStatement(
+        name: "begin_uploads",
+        """
+        select i.intent, i.key from (
+            select u.* from unnest($1::text[], $2::text[], $3::text[]) with ordinality u (job, plain, suffixed, place)
+            order by hashtextextended('custode:' || u.job, 1), u.place offset 0
+        ) w cross join lateral custode.begin_upload(w.job, w.plain, w.suffixed, $4::interval) i
+        order by w.place
+        """)
     let move = PostgresStatement(
         name: "move", "update custode.upload_intents set key = $2 where id = $1 and state = 'open'")
     let renew = PostgresStatement(

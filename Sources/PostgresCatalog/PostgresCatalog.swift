@@ -11,6 +11,7 @@ public final class PostgresCatalog: Catalog {
     private let tables: SaaSTables
     private let statements: CatalogStatements
     private let batcher: LookupBatcher
+    private let beginnings: QueryBatcher<Beginning, UploadIntent>?
     private let turns = JobTurns()
 
     /// Reads what the SaaS's tables look like and checks that the schema is the one this program needs.
@@ -18,8 +19,10 @@ public final class PostgresCatalog: Catalog {
     /// - Parameters:
     ///   - pool: The connections of what may have to wait for a row of the SaaS's.
     ///   - lookups: Those of what never does, so that no waiting keeps it from answering.
+    ///   - beginsTogether: Whether uploads that begin at the same time share a transaction for their intents: quicker for many,
+    ///     and as slow as the slowest, should somebody be at one of the jobs.
     /// - Throws: ``SchemaMissing``, ``SaaSTables/Fault``, `PostgresError`.
-    public init(pool: PostgresPool, lookups: PostgresPool) async throws {
+    public init(pool: PostgresPool, lookups: PostgresPool, beginsTogether: Bool = false) async throws {
         let tables = try await pool.withConnection { connection in
             let status = try await SchemaInstaller(connection).status()
             guard status.isCurrent else { throw SchemaMissing(status) }
@@ -29,6 +32,9 @@ public final class PostgresCatalog: Catalog {
         self.lookups = lookups
         self.tables = tables
         statements = CatalogStatements(tables)
+        beginnings =
+            beginsTogether
+            ? QueryBatcher { beginnings throws(CatalogError) in try await Self.begin(beginnings, pool) } : nil
         let statement = statements.find
         batcher = LookupBatcher { questions throws(CatalogError) in
             try await Self.find(questions, statement, lookups)
@@ -38,12 +44,12 @@ public final class PostgresCatalog: Catalog {
     /// Finds a job and what it refers to, as of now.
     public func find(_ job: JobID, _ object: ObjectName) async throws(CatalogError) -> JobObject? {
         guard let id = tables.canonical(job.text) else { return nil }
-        return try await batcher.find(LookupBatcher.Question(job: id, object: object.text))
+        return try await batcher.find(LookupQuestion(job: id, object: object.text))
     }
 
     /// Finds a job and what it refers to, as of now.
     public func find(_ wanted: [(job: JobID, object: ObjectName)]) async throws(CatalogError) -> [JobObject?] {
-        var questions: [LookupBatcher.Question] = []
+        var questions: [LookupQuestion] = []
         var places: [Int?] = []
         for (job, object) in wanted {
             guard let id = tables.canonical(job.text) else {
@@ -51,7 +57,7 @@ public final class PostgresCatalog: Catalog {
                 continue
             }
             places.append(questions.count)
-            questions.append(LookupBatcher.Question(job: id, object: object.text))
+            questions.append(LookupQuestion(job: id, object: object.text))
         }
         guard !questions.isEmpty else { return wanted.map { _ in nil } }
         let answers = try await Self.find(questions, statements.find, lookups)
@@ -78,6 +84,9 @@ public final class PostgresCatalog: Catalog {
     public func beginUpload(
         job: JobID, object: ObjectName, plain: ObjectKey, suffixed: ObjectKey, lease: Duration
     ) async throws(CatalogError) -> UploadIntent {
+        if let beginnings {
+            return try await beginnings.find(Beginning(job: job, plain: plain, suffixed: suffixed, lease: lease))
+        }
         let rows = try await query(
             statements.beginUpload,
             [.text(job.text), .text(plain.text), .text(suffixed.text), .text(lease.interval)])
@@ -217,8 +226,39 @@ public final class PostgresCatalog: Catalog {
         }
     }
 
+    /// An upload that begins.
+    private struct Beginning: Sendable {
+        let job: JobID
+        let plain: ObjectKey
+        let suffixed: ObjectKey
+        let lease: Duration
+    }
+
+    private static func begin(
+        _ beginnings: [Beginning], _ pool: PostgresPool
+    ) async throws(CatalogError) -> [UploadIntent] {
+        do throws(PostgresError) {
+            let rows = try await pool.query(
+                CatalogStatements.beginUploads,
+                [
+                    .textArray(beginnings.map(\.job.text)), .textArray(beginnings.map(\.plain.text)),
+                    .textArray(beginnings.map(\.suffixed.text)),
+                    .text((beginnings.map(\.lease).max() ?? .zero).interval),
+                ])
+            guard rows.count == beginnings.count else { throw RowDecoding.nothing }
+            var intents: [UploadIntent] = []
+            for (row, beginning) in zip(rows, beginnings) {
+                let key = try row.text(1) == beginning.plain.text ? beginning.plain : beginning.suffixed
+                intents.append(UploadIntent(id: try row.int(0), key: key))
+            }
+            return intents
+        } catch {
+            throw CatalogError(error)
+        }
+    }
+
     private static func find(
-        _ questions: [LookupBatcher.Question], _ statement: PostgresStatement, _ pool: PostgresPool
+        _ questions: [LookupQuestion], _ statement: PostgresStatement, _ pool: PostgresPool
     ) async throws(CatalogError) -> [JobObject?] {
         do throws(PostgresError) {
             let rows = try await pool.query(

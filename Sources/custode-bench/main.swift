@@ -12,6 +12,7 @@ let help = """
     uploads    --url U --paths FILE --size BYTES --seconds S --budget BYTES
     downloads  --url U --connections N --seconds S
     plant      --root DIR                                           files for the jobs told on standard input
+    legacy     --root DIR --count N --size BYTES                    small files from before
     """
 
 signal(SIGPIPE, SIG_IGN)
@@ -31,6 +32,7 @@ do {
     case "baseline": try DurableBaseline(arguments)()
     case "uploads": try HoldUploads(arguments)()
     case "downloads": try HoldDownloads(arguments)()
+    case "legacy": try PlantLegacy(arguments)()
     case "plant": try PlantObjects(arguments)()
     default: throw BenchError("no tool \(arguments.verb); see --help")
     }

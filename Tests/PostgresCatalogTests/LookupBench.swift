@@ -63,7 +63,7 @@ final class LookupBench: Sendable {
             let task = Task(executorPreference: executor) { [self] in
                 let result: Result<JobObject?, CatalogError>
                 do throws(CatalogError) {
-                    result = .success(try await batcher.find(LookupBatcher.Question(job: job, object: "input")))
+                    result = .success(try await batcher.find(LookupQuestion(job: job, object: "input")))
                 } catch {
                     result = .failure(error)
                 }

@@ -14,13 +14,20 @@ public final class DirectoryStore: BlobStore {
     let directories: DurableDirectories
     let calls: FileSystemCalls
     let window: Int
+    /// What makes uploads durable, if they share that.
+    let groupSync: GroupSync?
 
     /// Opens the directory, which must exist.
     ///
-    /// - Parameter threads: Where system calls that may wait for a disk are made.
+    /// - Parameters:
+    ///   - threads: Where system calls that may wait for a disk are made.
+    ///   - syncsTogether: Whether many uploads at once are made durable by one sync of the whole file system, rather than each
+    ///     by its own: faster for many small ones, and no faster than whatever else is written there.
     /// - Throws: ``BlobStoreError/unavailable(_:)`` if it cannot be opened.
-    public convenience init(path: String, threads: NIOThreadPool) throws(BlobStoreError) {
-        try self.init(path: path, threads: threads, calls: .system)
+    public convenience init(
+        path: String, threads: NIOThreadPool, syncsTogether: Bool = false
+    ) throws(BlobStoreError) {
+        try self.init(path: path, threads: threads, calls: .system, syncsTogether: syncsTogether)
     }
 
     /// Opens the directory.
@@ -28,7 +35,8 @@ public final class DirectoryStore: BlobStore {
     /// - Parameter calls: The system calls that tests let fail.
     /// - Parameter window: How many bytes of names of one directory a listing keeps.
     init(
-        path: String, threads: NIOThreadPool, calls: FileSystemCalls, window: Int = NameWindow.usualSize
+        path: String, threads: NIOThreadPool, calls: FileSystemCalls, window: Int = NameWindow.usualSize,
+        syncsTogether: Bool = false
     ) throws(BlobStoreError) {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system("open the bucket directory \(path)") }
@@ -38,6 +46,7 @@ public final class DirectoryStore: BlobStore {
         self.calls = calls
         self.window = window
         directories = DurableDirectories(root: descriptor)
+        groupSync = syncsTogether ? GroupSync(root: descriptor, calls: calls, threads: threads) : nil
     }
 
     deinit { _ = Glibc.close(root) }

@@ -31,15 +31,29 @@ final class DirectoryUpload: BlobUpload {
     func seal() async throws(BlobStoreError) -> SealedBlob {
         try await writing.settle()
         try await hashing.settle()
-        return try await store.threads.perform { () throws(BlobStoreError) in
+        let syncsAlone = store.groupSync == nil
+        let sealed = try await store.threads.perform { () throws(BlobStoreError) in
             try self.writing.finish()
             try self.hashing.finish()
-            return try self.received.seal()
+            return try self.received.seal(syncing: syncsAlone)
         }
+        try await store.groupSync?()
+        return sealed
     }
 
     func publish(as key: ObjectKey) async throws(BlobStoreError) {
-        try await store.threads.perform { () throws(BlobStoreError) in try self.link(to: key.text) }
+        guard let groupSync = store.groupSync else {
+            return try await store.threads.perform { () throws(BlobStoreError) in
+                try self.link(to: key.text) { opened throws(BlobStoreError) in try self.store.directories.sync(opened) }
+            }
+        }
+        let made = try await store.threads.perform { () throws(BlobStoreError) in try self.link(to: key.text) { _ in } }
+        do throws(BlobStoreError) {
+            try await groupSync()
+        } catch {
+            throw Self.unsettled(error)
+        }
+        store.directories.remember(made)
     }
 
     func discard() async {
@@ -49,15 +63,24 @@ final class DirectoryUpload: BlobUpload {
         received.close()
     }
 
-    private func link(to key: String) throws(BlobStoreError) {
+    private static func unsettled(_ error: BlobStoreError) -> BlobStoreError {
+        .unsettled("an object was linked, but its directory could not be synced: \(error)")
+    }
+
+    /// - Returns: The directory it is in, closed.
+    @discardableResult
+    private func link(
+        to key: String, syncing: (DurableDirectories.Opened) throws(BlobStoreError) -> Void
+    ) throws(BlobStoreError) -> DurableDirectories.Opened {
         guard let slash = key.utf8.lastIndex(of: 0x2F) else { throw .unavailable("a key without a directory") }
         let directory = try store.directories.open(String(key[..<slash]))
         defer { directory.close() }
         try received.link(as: String(key[key.utf8.index(after: slash)...]), in: directory.descriptor)
         do throws(BlobStoreError) {
-            try store.directories.sync(directory)
+            try syncing(directory)
+            return directory
         } catch {
-            throw .unsettled("an object was linked, but its directory could not be synced: \(error)")
+            throw Self.unsettled(error)
         }
     }
 }

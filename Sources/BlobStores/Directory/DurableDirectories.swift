@@ -61,6 +61,11 @@ final class DurableDirectories: Sendable {
     /// Makes a new entry of an opened directory, and the directory itself, survive a crash.
     func sync(_ opened: Opened) throws(BlobStoreError) {
         try opened.sync()
+        remember(opened)
+    }
+
+    /// Takes note that a directory survives a crash, once somebody else made it so.
+    func remember(_ opened: Opened) {
         guard !opened.unsynced.isEmpty else { return }
         memory.withLock { memory in
             guard memory.generation == opened.generation else { return }

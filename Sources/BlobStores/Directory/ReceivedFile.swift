@@ -83,10 +83,10 @@ final class ReceivedFile: Sendable {
     }
 
     /// Makes the bytes durable, and checks that the file holds as many as were written.
-    func sync() throws(BlobStoreError) {
+    func sync(itself: Bool = true) throws(BlobStoreError) {
         guard cut() else { throw .system("go on with the file of an upload") }
         // Never tried again: after a failed fsync the kernel may take lost pages for written ones.
-        guard fsync(descriptor) == 0 else { throw .system("sync an object") }
+        guard !itself || fsync(descriptor) == 0 else { throw .system("sync an object") }
         var facts = stat()
         guard fstat(descriptor, &facts) == 0, Int64(facts.st_size) == size else {
             throw .unavailable("an object's size on disk is not what was written")
@@ -94,8 +94,10 @@ final class ReceivedFile: Sendable {
     }
 
     /// Makes the bytes durable and tells what they were.
-    func seal() throws(BlobStoreError) -> SealedBlob {
-        try sync()
+    ///
+    /// - Parameter syncing: Whether it does so itself, rather than whoever calls.
+    func seal(syncing: Bool = true) throws(BlobStoreError) -> SealedBlob {
+        try sync(itself: syncing)
         guard let digest = hasher.take()?.finalize(), let sha256 = Digest(digest) else {
             throw .unavailable("an upload was sealed twice")
         }

@@ -15,11 +15,11 @@ public struct MigrateFiles: Sendable {
     /// How it goes about it.
     public struct Options: Sendable {
         /// How many files are copied at once.
-        public var workers = 8
+        public var workers = 32
         /// The most bytes a second to read, of all together.
         public var rate: Int64?
 
-        /// Eight at once, as fast as they go.
+        /// Thirty-two at once, as fast as they go.
         public init() {}
     }
 

@@ -61,12 +61,13 @@ enum SchemaSteps {
     static func functions(_ tables: SaaSTables) -> String {
         """
         -- Nobody waits for long: a row that the SaaS holds on to must not hold up the service with it.
+        -- In plpgsql, whose plans a session keeps: a function in SQL is parsed at every call.
         create or replace function custode.lock_job(p_job text) returns void
-        language sql as $$
-            select pg_catalog.set_config('lock_timeout', '3s', true),
+        language plpgsql as $$
+        begin
+            perform pg_catalog.set_config('lock_timeout', '3s', true),
                 pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('custode:' || p_job, 0));
-            select
-        $$;
+        end $$;
 
         -- What a job refers to as an artifact: of several rows the newest counts.
         create or replace function custode.artifact(p_job \(tables.jobID.rawValue), p_object text)

@@ -113,7 +113,7 @@ struct MigrateApplyCommand: AsyncParsableCommand {
 
     @OptionGroup var options: SettingOptions
     @Option(help: ArgumentHelp(SourceName.help)) var from: String
-    @Option(help: "How many files are copied at once.") var workers = 8
+    @Option(help: "How many files are copied at once.") var workers = 32
     @Option(help: "The most to read in a second, such as 50MB/s.") var rate: String?
     @Option(help: "Where the report goes, JSON lines (default: migrate-RUN.jsonl in the state directory).")
     var report: String?

@@ -43,12 +43,13 @@ extension Parts {
     ///
     /// - Parameter threads: How many system calls may wait for a disk at once.
     func withBucket<T>(
-        threads count: Int = 4, _ body: (any CollectableStore, NIOThreadPool) async throws -> T
+        threads count: Int = 4, syncsTogether: Bool = false,
+        _ body: (any CollectableStore, NIOThreadPool) async throws -> T
     ) async throws -> T {
         let threads = NIOThreadPool(numberOfThreads: count)
         threads.start()
         do {
-            let bucket = try bucket(threads)
+            let bucket = try bucket(threads, syncsTogether: syncsTogether)
             do {
                 let value = try await body(bucket.store, threads)
                 await bucket.close()

@@ -26,10 +26,10 @@ extension Parts {
         let pool = try pool(Self.migrationConnections)
         let collectors = try collectionPool()
         let sniffer = try MagicSniffer()
-        return try await withBucket(threads: Self.migrationThreads) { store, threads in
+        return try await withBucket(threads: Self.migrationThreads, syncsTogether: true) { store, threads in
             let result: Result<T, any Error>
             do {
-                let catalog = try await PostgresCatalog(pool: pool, lookups: pool)
+                let catalog = try await PostgresCatalog(pool: pool, lookups: pool, beginsTogether: true)
                 let put = PutObject(
                     catalog: catalog, store: store, sniffer: MagicTypeSniffer(sniffer: sniffer),
                     policy: settings.policy, clock: clock, random: random)

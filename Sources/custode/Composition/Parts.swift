@@ -49,10 +49,12 @@ struct Parts {
     /// Opens the bucket; one behind a network is not asked for anything yet.
     ///
     /// - Parameter threads: Where system calls that may wait for a disk are made; running.
-    func bucket(_ threads: NIOThreadPool) throws -> Bucket {
+    /// - Parameter syncsTogether: Whether many uploads at once are made durable together, where that is quicker.
+    func bucket(_ threads: NIOThreadPool, syncsTogether: Bool = false) throws -> Bucket {
         switch try settings.requireBucket() {
         case .directory(let path):
-            return Bucket(store: try DirectoryStore(path: path, threads: threads), fetcher: nil)
+            return Bucket(
+                store: try DirectoryStore(path: path, threads: threads, syncsTogether: syncsTogether), fetcher: nil)
         case .s3(let location):
             makeStateDirectory()
             let fetcher = try Fetcher(certificates: Self.certificates)

@@ -1,24 +1,29 @@
 internal import CustodeCore
 internal import Synchronization
 
-/// Lets look-ups that wait at the same time share one query.
+/// One look-up.
+struct LookupQuestion: Sendable {
+    let job: String
+    let object: String
+}
+
+/// Look-ups that share queries.
+typealias LookupBatcher = QueryBatcher<LookupQuestion, JobObject?>
+
+/// Lets questions that wait at the same time share one query.
 ///
-/// A look-up that finds a free lane goes at once and takes along whoever waits. One that finds none
+/// One that finds a free lane goes at once and takes along whoever waits. One that finds none
 /// waits, to be taken along or to be made the leader of the next batch. No answer outlives its query,
 /// and none comes from a query that was sent before the question was asked.
-final class LookupBatcher: Sendable {
-    struct Question: Sendable {
-        let job: String
-        let object: String
-    }
+final class QueryBatcher<Question: Sendable, Answer: Sendable>: Sendable {
+    /// Answers questions, each in its place.
+    typealias Ask = @Sendable ([Question]) async throws(CatalogError) -> [Answer]
 
-    typealias Ask = @Sendable ([Question]) async throws(CatalogError) -> [JobObject?]
-
-    private static let lanes = 1
-    private static let largestBatch = 128
+    private static var lanes: Int { 1 }
+    private static var largestBatch: Int { 128 }
 
     private enum Turn: Sendable {
-        case answered(Result<JobObject?, CatalogError>)
+        case answered(Result<Answer, CatalogError>)
         case lead
         case askAgain
     }
@@ -38,7 +43,7 @@ final class LookupBatcher: Sendable {
 
     init(ask: @escaping Ask) { self.ask = ask }
 
-    func find(_ question: Question) async throws(CatalogError) -> JobObject? {
+    func find(_ question: Question) async throws(CatalogError) -> Answer {
         while true {
             switch await turn(question) {
             case .answered(let result): return try result.get()
@@ -69,7 +74,7 @@ final class LookupBatcher: Sendable {
     }
 
     /// Asks for one's own question and those of everybody who waits, then passes the lane on.
-    private func lead(_ question: Question) async throws(CatalogError) -> JobObject? {
+    private func lead(_ question: Question) async throws(CatalogError) -> Answer {
         let followers = state.withLock { state in
             let count = min(state.waiters.count, Self.largestBatch - 1)
             let taken = Array(state.waiters.prefix(count))
@@ -88,13 +93,16 @@ final class LookupBatcher: Sendable {
         return try answer.get()
     }
 
-    private func answers(_ question: Question, _ followers: [Waiter]) async -> Result<JobObject?, CatalogError> {
+    private func answers(_ question: Question, _ followers: [Waiter]) async -> Result<Answer, CatalogError> {
         do throws(CatalogError) {
             let found = try await ask([question] + followers.map(\.question))
+            guard found.count == followers.count + 1 else {
+                throw CatalogError.failed("\(found.count) answers to \(followers.count + 1) questions")
+            }
             for (index, follower) in followers.enumerated() {
                 follower.continuation.resume(returning: .answered(.success(found[index + 1])))
             }
-            return .success(found.first ?? nil)
+            return .success(found[0])
         } catch {
             for follower in followers {
                 // The leader's client may have gone; that is no answer for the others, who ask again.
