@@ -80,7 +80,8 @@ struct CatalogStatements: Sendable {
                 select case when w.object = 'input' then j.input_ref
                     else (select a.storage_ref from custode.artifact(j.id, w.object) a) end as key
             ) r on true
-            left join custode.objects o on o.key = r.key
+            -- A key that was published for another job says nothing here.
+            left join custode.objects o on o.key = r.key and o.job_id = j.id::text
             """)
         objects = PostgresStatement(
             name: "objects",
@@ -92,7 +93,7 @@ struct CatalogStatements: Sendable {
                 union all
                 select k.kind, (select a.storage_ref from custode.artifact(j.id, k.kind) a)
                 from (select distinct a.kind::text as kind from \(tables.artifacts) a where a.job_id = j.id) k
-            ) r on exists (select from custode.objects o where o.key = r.key)
+            ) r on exists (select from custode.objects o where o.key = r.key and o.job_id = j.id::text)
             left join custode.objects o on o.key = r.key
             where j.id = $1::\(tables.jobID.rawValue)
             order by r.object <> 'input', r.object

@@ -93,3 +93,28 @@ extension World {
             """)
     }
 }
+
+/// A valid WAV of so many bytes in all.
+func sound(_ count: Int, seed: UInt32 = 1) -> [UInt8] {
+    Sample.wavHeader(samples: (count - 44) / 2) + Sample.noise(count - 44, seed: seed)
+}
+
+extension World {
+    /// Expects an object to be what was migrated, to be served so, and to be named so if that matters.
+    func expectObject(
+        _ object: String, of job: TestJob, _ bytes: [UInt8], name: String?,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let reply = try await get(object, of: job)
+        #expect(reply.status == 200, "\(reply.summary)", sourceLocation: sourceLocation)
+        let difference = Sample.firstDifference(reply.body, bytes)
+        #expect(difference == nil, sourceLocation: sourceLocation)
+        let key = try #require(try await reference(object, of: job), sourceLocation: sourceLocation)
+        let folder = object == "input" ? "input/" : "output/"
+        #expect(key.hasPrefix(World.key(user: job.user, job: job.id, folder)), sourceLocation: sourceLocation)
+        guard let name else { return }
+        let recorded = try await database.value(
+            "select filename from custode.objects where key = \(TestDatabase.quote(key))")
+        #expect(recorded == name, sourceLocation: sourceLocation)
+    }
+}

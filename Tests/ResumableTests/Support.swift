@@ -7,46 +7,6 @@ extension Tag {
     @Tag static var slow: Self
 }
 
-/// The kinds of buckets that every promise is kept on.
-enum BucketKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case directory
-    case s3
-    case supabase
-
-    var testDescription: String { rawValue }
-
-    private static let directories = Once { try await World.start() }
-    private static let buckets = Once { try await World.startOnS3() }
-    private static let projects = Once { try await World.startOnSupabase() }
-
-    /// The world of the tests that do not disturb one another.
-    func shared() async throws -> World {
-        switch self {
-        case .directory: try await Self.directories.value()
-        case .s3: try await Self.buckets.value()
-        case .supabase: try await Self.projects.value()
-        }
-    }
-
-    /// A world of a test's own.
-    func world(_ settings: [String: String] = [:]) async throws -> World {
-        switch self {
-        case .directory: try await World.start(settings: settings)
-        case .s3: try await World.startOnS3(settings: settings)
-        case .supabase: try await World.startOnSupabase(settings: settings)
-        }
-    }
-
-    /// The same without starting the service.
-    func prepare(_ settings: [String: String] = [:]) async throws -> World {
-        switch self {
-        case .directory: try await World.prepare(settings: settings)
-        case .s3: try await World.prepareOnS3(settings: settings)
-        case .supabase: try await World.prepareOnSupabase(settings: settings)
-        }
-    }
-}
-
 /// A valid WAV of so many bytes in all.
 func sound(_ count: Int, seed: UInt32 = 1) -> [UInt8] {
     Sample.wavHeader(samples: (count - 44) / 2) + Sample.noise(count - 44, seed: seed)

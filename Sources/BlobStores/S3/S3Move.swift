@@ -9,7 +9,6 @@ struct S3Move {
     private static let markField = "custode-moved-from"
     /// S3 copies no more than this in one request.
     static let largestCopy: Int64 = 5 * 1_024 * 1_024 * 1_024
-    private static let copyStall = Duration.seconds(300)
 
     let store: S3Store
     let move: BlobMove
@@ -57,25 +56,10 @@ struct S3Move {
     }
 
     private func copy(_ source: S3Found, _ conditions: [(name: String, value: String)]) async throws(S3Error) {
-        guard source.size <= largestCopy else {
-            return try await S3PartwiseCopy(
-                store: store, from: move.from, source: source, to: move.to, headers: headers(source),
-                conditions: conditions, partSize: partSize
-            ).run()
-        }
-        var request = S3Request("PUT", move.to)
-        request.headers =
-            headers(source) + conditions + [
-                (
-                    "x-amz-copy-source",
-                    "/\(store.configuration.bucket)/\(SigV4.encode(move.from, keepingSlashes: true))"
-                ),
-                ("x-amz-copy-source-if-match", source.etag), ("x-amz-metadata-directive", "REPLACE"),
-            ]
-        request.stall = Self.copyStall
-        request.mayGoOn = mayGoOn
-        let document = try await store.sender.document(request)
-        try S3Store.checkCompletion(document)
+        try await S3ServerCopy(
+            store: store, from: move.from, source: source, to: move.to, headers: headers(source),
+            conditions: conditions, largest: largestCopy, partSize: partSize, mayGoOn: mayGoOn
+        ).run()
     }
 
     /// Looks at the copy: what it says of itself is what counts, and only then may the source go.

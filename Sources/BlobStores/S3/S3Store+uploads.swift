@@ -8,7 +8,7 @@ extension S3Store {
     /// Putting parts together may take a service minutes.
     private static let completionStall = Duration.seconds(300)
 
-    private static func metadata(_ nonce: String) -> [(name: String, value: String)] {
+    static func metadata(_ nonce: String) -> [(name: String, value: String)] {
         [("content-type", "application/octet-stream"), (S3Found.metadataPrefix + nonceField, nonce)]
     }
 
@@ -70,7 +70,7 @@ extension S3Store {
     /// Publishes by requests that may be lost on their way, there or back.
     ///
     /// After each that nobody knows the end of the key is looked at: the upload's own mark tells whether it was done.
-    private func publish(
+    func publish(
         _ key: String, nonce: String, _ attempt: () async throws(S3Error) -> Void
     ) async throws(BlobStoreError) {
         var isUncertain = false

@@ -97,8 +97,7 @@ public struct RemoveSources: Sendable {
         }
         // From here on nothing of ours keeps them; whoever else refers to one keeps it.
         try await parts.catalog.beginRemoval(ready.map(\.rewrite))
-        let needed = try await parts.collection.catalog.referenced(
-            ready.map { $0.rewrite.rewrite.reference ?? $0.rewrite.rewrite.source.path })
+        let needed = try await areNeeded(ready.map(\.rewrite))
         var places = [String?](repeating: nil, count: ready.count)
         let free = ready.indices.filter { !needed[$0] }
         for index in ready.indices where needed[index] {
@@ -121,6 +120,26 @@ public struct RemoveSources: Sendable {
             }
         }
         try await parts.catalog.endRemoval(ready.map(\.rewrite), places)
+    }
+
+    /// Whether a row still refers to the source of each, in any of the spellings that are known.
+    private func areNeeded(_ rewrites: [RecordedRewrite]) async throws(CatalogError) -> [Bool] {
+        let spellings = rewrites.map { one in
+            let path = one.rewrite.source.path
+            var spellings = [path]
+            if let reference = one.rewrite.reference, !reference.utf8.elementsEqual(path.utf8) {
+                spellings.append(reference)
+            }
+            if let root, path.utf8.starts(with: "\(root)/".utf8) {
+                spellings.append(String(path.utf8.dropFirst(root.utf8.count + 1)) ?? path)
+            }
+            return spellings
+        }
+        var answers = try await parts.collection.catalog.referenced(spellings.flatMap { $0 })[...]
+        return spellings.map { one in
+            defer { answers = answers.dropFirst(one.count) }
+            return answers.prefix(one.count).contains(true)
+        }
     }
 
     private enum Outcome {

@@ -94,6 +94,9 @@ struct SurveySource {
         }
         if isRepeated { return settled(.alreadyThere, "it is listed twice") }
         if contested.contains(Slot(match)) { return settled(.twoFiles, "two files are to become this object") }
+        if case .object(let key) = place, LegacyKey(key, of: match.found.job, owner: match.found.owner) == nil {
+            return settled(.failed, "the key is of another job, or the bucket's own")
+        }
         if let fault = file.fault { return settled(fault) }
         do throws(Refusal) {
             var request = PutObject.Request()

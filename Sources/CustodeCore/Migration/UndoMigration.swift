@@ -43,6 +43,7 @@ public struct UndoMigration: Sendable {
             guard let end = rewrites.last?.id else { break }
             last = end
             seen += Int64(rewrites.count)
+            try await bringBack(rewrites)
             let sources = try await SourceFacts(parts).find(rewrites)
             for (rewrite, facts) in zip(rewrites, sources) {
                 try Task.checkCancellation()
@@ -53,6 +54,26 @@ public struct UndoMigration: Sendable {
         }
         counts.skipped += counts.found - seen
         return counts
+    }
+
+    /// Brings files back that were set aside in a `.trash` of their directory; what lies in the bucket's quarantine is
+    /// `custode restore`'s, as anything there is.
+    private func bringBack(_ rewrites: [RecordedRewrite]) async throws {
+        let moved = rewrites.compactMap { rewrite -> (from: LegacyPlace, to: LegacyPlace)? in
+            guard rewrite.isCurrent, case .file? = rewrite.trash.flatMap({ LegacyPlace($0) }),
+                let place = rewrite.trash.flatMap({ LegacyPlace($0) })
+            else { return nil }
+            return (place, rewrite.rewrite.source)
+        }
+        guard !moved.isEmpty else { return }
+        let facts = try await parts.files.facts(of: moved.map { parts.locate($0.from).key })
+        let moves = zip(moved, facts).compactMap { places, facts in
+            facts.map {
+                BlobMove(from: parts.locate(places.from).key, to: parts.locate(places.to).key, expected: $0)
+            }
+        }
+        // One that does not come back is told with its reference, which then stays.
+        _ = await parts.files.move(moves) { !Task.isCancelled }
     }
 
     private func undo(
