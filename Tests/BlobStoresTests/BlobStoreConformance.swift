@@ -18,6 +18,10 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
             let bucket = try TestBucket()
             return (bucket.store, bucket.folder)
         },
+        StoreUnderTest(name: "directory, synced together") {
+            let bucket = try TestBucket(syncsTogether: true)
+            return (bucket.store, bucket.folder)
+        },
         StoreUnderTest(name: "S3") {
             let bucket = try await TestS3.make()
             return (bucket.store, bucket)

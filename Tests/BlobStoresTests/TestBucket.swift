@@ -18,6 +18,13 @@ struct TestBucket {
         store = try DirectoryStore(path: folder.path, threads: .singleton)
     }
 
+    /// A store whose uploads are made durable together.
+    init(syncsTogether: Bool, calls: FileSystemCalls = .system) throws {
+        folder = try TestFolder()
+        store = try DirectoryStore(
+            path: folder.path, threads: .singleton, calls: calls, syncsTogether: syncsTogether)
+    }
+
     /// A store some of whose system calls are not the kernel's.
     init(calls: FileSystemCalls, window: Int = NameWindow.usualSize) throws {
         folder = try TestFolder()
