@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* openat2(2) has no wrapper in glibc. Returns a descriptor, or -errno. */
@@ -32,6 +33,13 @@ static inline int custode_openat2(int directory, const char *path, int flags, un
     };
     long descriptor = syscall(SYS_openat2, directory, path, &how, sizeof how);
     return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+/* preadv2(2) of what the page cache holds; waits for no disk. Returns how many bytes, or -errno. */
+static inline long custode_pread_cached(int file, void *space, unsigned long size, long long offset) {
+    struct iovec piece = {.iov_base = space, .iov_len = size};
+    long count = preadv2(file, &piece, 1, offset, RWF_NOWAIT);
+    return count < 0 ? -errno : count;
 }
 
 /* getdents64(2): many entries of a directory at once. Returns how many bytes of them, or -errno. */

@@ -122,44 +122,34 @@ public final class PostgresCatalog: Catalog {
     /// Makes the job refer to an upload's bytes, in one transaction under the job's lock.
     public func publish(_ publication: Publication) async throws(CatalogError) -> PublishOutcome {
         let record = publication.record
-        if let rewrite = publication.rewrite { return try await publish(publication, rewrite) }
-        let rows = try await change(
-            record.job, statements.publish,
-            [
-                .int(publication.intent.id), .text(record.job.text), .text(publication.owner.text),
-                .text(record.object.text), .text(record.key), .text(record.contentType), .int(record.size),
-                .text(record.sha256.hex), .text(record.etag.text), .optionalText(record.filename),
-                .text(Self.text(publication.expectation)),
-                .optionalText(publication.link.map { Hex.encode($0.nonce) }),
-                publication.link.map { .int($0.expiresAt.seconds) } ?? .null,
-            ])
+        var parameters: [PostgresValue] = [
+            .int(publication.intent.id), .text(record.job.text), .text(publication.owner.text),
+            .text(record.object.text), .text(record.key), .text(record.contentType), .int(record.size),
+            .text(record.sha256.hex), .text(record.etag.text), .optionalText(record.filename),
+            .text(Self.text(publication.expectation)),
+            .optionalText(publication.link.map { Hex.encode($0.nonce) }),
+            publication.link.map { .int($0.expiresAt.seconds) } ?? .null,
+        ]
+        var statement = statements.publish
+        if let rewrite = publication.rewrite {
+            statement = CatalogStatements.rewrite
+            parameters += Self.parameters(of: rewrite)
+        }
+        let rows = try await change(record.job, statement, parameters)
         return try Self.decoding { () throws(PostgresError) in
             guard let row = rows.first else { throw RowDecoding.nothing }
             return try Self.outcome(row)
         }
     }
 
-    /// Publishes in the place of a reference from before, which must still be there; both are remembered.
-    private func publish(
-        _ publication: Publication, _ rewrite: Rewrite
-    ) async throws(CatalogError) -> PublishOutcome {
-        let record = publication.record
-        var sourceKey: String?
-        if case .object(let key) = rewrite.source { sourceKey = key }
-        let rows = try await change(
-            record.job, CatalogStatements.rewrite,
-            [
-                .text(rewrite.run), .text(rewrite.source.description), .optionalText(sourceKey),
-                .text(rewrite.facts.etag), .int(rewrite.facts.size), .int(rewrite.facts.modified.microseconds),
-                .optionalText(rewrite.reference), .int(publication.intent.id), .text(record.job.text),
-                .text(publication.owner.text), .text(record.object.text), .text(record.key),
-                .text(record.contentType), .int(record.size), .text(record.sha256.hex), .text(record.etag.text),
-                .optionalText(record.filename),
-            ])
-        return try Self.decoding { () throws(PostgresError) in
-            guard let row = rows.first else { throw RowDecoding.nothing }
-            return try Self.outcome(row)
-        }
+    private static func parameters(of rewrite: Rewrite) -> [PostgresValue] {
+        var key: String?
+        if case .object(let text) = rewrite.source { key = text }
+        return [
+            .text(rewrite.run), .optionalText(rewrite.reference), .text(rewrite.source.description),
+            .optionalText(key), .text(rewrite.facts.etag), .int(rewrite.facts.size),
+            .int(rewrite.facts.modified.microseconds),
+        ]
     }
 
     /// How a publication ended: a word, and a moment.

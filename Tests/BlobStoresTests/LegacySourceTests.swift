@@ -24,7 +24,9 @@ struct LegacySourceTests {
         return all
     }
 
-    @Test("CSV is read as RFC 4180 says: quotes, commas and line ends in fields, either line end, a last line without one")
+    @Test(
+        "CSV is read as RFC 4180 says: quotes, commas and line ends in fields, either line end, a last line without one"
+    )
     func csv() throws {
         #expect(try records("a,b\r\nc,d") == [["a", "b"], ["c", "d"]])
         #expect(try records("\"a,\"\"b\"\"\",\"c\r\nd\"\n,\n") == [["a,\"b\"", "c\r\nd"], ["", ""]])

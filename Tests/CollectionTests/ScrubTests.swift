@@ -105,8 +105,9 @@ struct ScrubTests {
         let outcome = try await Command.run(
             try #require(Checkout.tool("strace")),
             [
-                "-f", "-qq", "-o", "/dev/null", "-P", world.bucket + "/" + keys[2], "-e", "trace=read,pread64,preadv",
-                "-e", "inject=read,pread64,preadv:error=EIO", Checkout.binary, "scrub", "--json",
+                "-f", "-qq", "-o", "/dev/null", "-P", world.bucket + "/" + keys[2], "-e",
+                "trace=read,pread64,preadv,preadv2",
+                "-e", "inject=read,pread64,preadv,preadv2:error=EIO", Checkout.binary, "scrub", "--json",
             ], environment: environment)
         #expect(outcome.status == 1, "\(outcome)")
         let json = try JSON(Array(outcome.output.utf8))

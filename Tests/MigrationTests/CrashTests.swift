@@ -26,7 +26,9 @@ struct CrashTests {
         func add(_ count: Int) async throws {
             for _ in 0..<count {
                 let number = jobs.count
-                let (name, bytes) = ("\(number).wav", sound(number % 3 == 0 ? 400_000 : 5_000, seed: UInt32(number + 1)))
+                let (name, bytes) = (
+                    "\(number).wav", sound(number % 3 == 0 ? 400_000 : 5_000, seed: UInt32(number + 1))
+                )
                 try legacy.add(name, bytes)
                 jobs.append((try await world.legacyJob(name), name, bytes))
             }
@@ -115,7 +117,9 @@ struct CrashTests {
     @Test("kill −9 while files are set aside leaves each in one place, and the same command goes on", .tags(.slow))
     func removal() async throws {
         for (round, call) in ["sendto", "renameat2", "syncfs"].enumerated() {
-            for nth in Self.isFast ? [14, 1, 1][round]...([14, 1, 1][round] + 1) : [12, 1, 1][round]...([24, 3, 2][round]) {
+            for nth in Self.isFast
+                ? [14, 1, 1][round]...([14, 1, 1][round] + 1) : [12, 1, 1][round]...([24, 3, 2][round])
+            {
                 let world = try await World.start(settings: Self.hasty)
                 try await world.service.terminate()
                 let names = ["a", "b", "c"].map { "old/\($0).wav" }
@@ -127,7 +131,9 @@ struct CrashTests {
                     ["migrate", "--remove-sources", apply.outcome.runID],
                     tracing: ["-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(nth)"])
                 _ = try await run.end()
-                for name in names { #expect([.place, .trash].contains(world.whereabouts(name)), "\(call) \(nth) \(name)") }
+                for name in names {
+                    #expect([.place, .trash].contains(world.whereabouts(name)), "\(call) \(nth) \(name)")
+                }
                 let isOver = try await eventually(within: .seconds(90)) {
                     // What the killed run had claimed is free again once its claim has lapsed.
                     try await world.sweep("--outbox-only")

@@ -17,14 +17,17 @@ struct FaultTests {
     }
 
     private static func switched(_ world: World) async throws -> Int {
-        Int(try await world.database.value("select count(*) from custode.ref_rewrites where state <> 'undone'") ?? "") ?? -1
+        Int(try await world.database.value("select count(*) from custode.ref_rewrites where state <> 'undone'") ?? "")
+            ?? -1
     }
 
     private static func apply(_ legacy: LegacyFolder) -> [String] {
         ["migrate", "apply", "--from", legacy.source, "--workers", "2", "--rate", "400KB/s"]
     }
 
-    @Test("Ctrl-C ends cleanly, the same command goes on under the same name, and undo takes back all of it", .tags(.slow))
+    @Test(
+        "Ctrl-C ends cleanly, the same command goes on under the same name, and undo takes back all of it", .tags(.slow)
+    )
     func interrupted() async throws {
         let world = try await World.start()
         let (legacy, jobs) = try await Self.slow(world)
@@ -36,7 +39,8 @@ struct FaultTests {
         #expect(outcome.status == 1 && outcome.errors.contains("run it again to go on"), "\(outcome)")
         let done = try await Self.switched(world)
         #expect(done >= 2 && done < jobs.count)
-        #expect(try await world.database.value("select count(*) from custode.upload_intents where state = 'open'") == "0")
+        #expect(
+            try await world.database.value("select count(*) from custode.upload_intents where state = 'open'") == "0")
         let name = try await world.database.value("select id from custode.migrations")
         let status = try await world.service.run("migrate", "status")
         #expect(status.output.contains("not ended"), "\(status)")
@@ -100,7 +104,9 @@ struct FaultTests {
         let folder = try TestFolder()
         let run = try world.launch(
             ["migrate", "apply", "--from", legacy.source, "--report", folder.path + "/r"],
-            tracing: ["-P", legacy.path + "/bad.wav", "-e", "trace=pread64", "-e", "inject=pread64:error=EIO"])
+            tracing: [
+                "-P", legacy.path + "/bad.wav", "-e", "trace=pread64,preadv2", "-e", "inject=pread64,preadv2:error=EIO",
+            ])
         let outcome = try await run.end()
         #expect(outcome.status == 1 && outcome["failed"] == 1 && outcome["copied"] == 1, "\(outcome)")
         let lines = try World.lines(folder.path + "/r")
@@ -108,6 +114,26 @@ struct FaultTests {
         #expect(bad.decision == "unreadable" && bad.detail?.contains("Input/output error") == true, "\(bad)")
         #expect(try await world.reference("input", of: jobs[0]) == "bad.wav")
         try await world.expectObject("input", of: jobs[1], Sample.wav(), name: nil)
+    }
+
+    @Test("a bucket without room stops the run at once and says so; with room it goes on")
+    func fullBucket() async throws {
+        let (world, legacy) = (try await World.start(), try LegacyFolder())
+        for number in 0..<40 { try legacy.add("\(number).wav", sound(5_000, seed: UInt32(number + 1))) }
+        let jobs = try await (0..<40).asyncMap { try await world.legacyJob("\($0).wav") }
+        let run = try world.launch(
+            ["migrate", "apply", "--from", legacy.source, "--workers", "2"],
+            tracing: ["-e", "trace=linkat", "-e", "inject=linkat:error=ENOSPC:when=3+"])
+        let outcome = try await run.end()
+        #expect(outcome.status == 1 && outcome.errors.contains("make room and run it again"), "\(outcome)")
+        #expect(
+            try await world.database.value("select count(*) from custode.upload_intents where state = 'open'") == "0")
+        let rest = try await world.migrate("apply", from: legacy.source)
+        #expect(
+            rest.outcome.status == 0 && rest[count: "copied"] + rest[count: "skipped"] == jobs.count, "\(rest.outcome)")
+        for (number, job) in jobs.enumerated() {
+            try await world.expectObject("input", of: job, sound(5_000, seed: UInt32(number + 1)), name: nil)
+        }
     }
 
     @Test("a database that restarts in mid-run is waited for", .tags(.slow))

@@ -4,7 +4,9 @@ import Testing
 
 @Suite("custode migrate --remove-sources")
 struct RemovalTests {
-    @Test("sources go through quarantine, come back by restore, and are purged in the end", arguments: BucketKind.allCases)
+    @Test(
+        "sources go through quarantine, come back by restore, and are purged in the end", arguments: BucketKind.allCases
+    )
     func quarantine(kind: BucketKind) async throws {
         let world = try await kind.world(World.swift)
         try await world.add("old/a.wav", Sample.wav())
@@ -89,7 +91,8 @@ struct RemovalTests {
         #expect(apply.outcome.status == 0 && apply[count: "copied"] == 2, "\(apply.outcome)")
         #expect(try await world.bytes(of: "old/a.wav") == nil)
         for job in jobs { try await world.expectObject("input", of: job, Sample.wav(), name: "a.wav") }
-        #expect(try await world.database.value("select count(*) from custode.ref_rewrites where state = 'removed'") == "2")
+        #expect(
+            try await world.database.value("select count(*) from custode.ref_rewrites where state = 'removed'") == "2")
     }
 
     @Test("collection takes the sources of open rewrites for alive, even those of our naming")

@@ -118,3 +118,12 @@ extension World {
         #expect(recorded == name, sourceLocation: sourceLocation)
     }
 }
+
+extension Sequence {
+    /// One after another.
+    func asyncMap<T>(_ transform: (Element) async throws -> T) async rethrows -> [T] {
+        var values: [T] = []
+        for element in self { values.append(try await transform(element)) }
+        return values
+    }
+}

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import CustodeCore
 internal import Glibc
 internal import NIOCore
@@ -33,12 +34,26 @@ final class DirectoryBlob: OpenBlob {
             let start = next.withLock { $0 }
             guard start <= range.last else { return nil }
             let wanted = Int(min(Int64(Self.pieceSize), range.last - start + 1))
-            let piece = try await self.threads.perform { () throws(BlobStoreError) in
-                try self.piece(at: start, wanted)
+            let piece: ByteBuffer
+            if let cached = self.cachedPiece(at: start, wanted) {
+                piece = cached
+            } else {
+                piece = try await self.threads.perform { () throws(BlobStoreError) in
+                    try self.piece(at: start, wanted)
+                }
             }
             next.withLock { $0 += Int64(piece.readableBytes) }
             return piece
         }
+    }
+
+    /// What the page cache holds of it, here and now: only what a disk must be asked for costs a change of thread.
+    private func cachedPiece(at offset: Int64, _ wanted: Int) -> ByteBuffer? {
+        var buffer = ByteBuffer()
+        let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { space in
+            max(0, custode_pread_cached(descriptor, space.baseAddress, UInt(wanted), offset))
+        }
+        return count > 0 ? buffer : nil
     }
 
     private func piece(at offset: Int64, _ wanted: Int) throws(BlobStoreError) -> ByteBuffer {

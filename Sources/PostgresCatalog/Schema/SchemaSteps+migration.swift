@@ -35,54 +35,14 @@ extension SchemaSteps {
             closed_at timestamptz
         );
         create index ref_rewrites_run on custode.ref_rewrites (run_id, id);
-        create index ref_rewrites_job on custode.ref_rewrites (job_id, object);
         -- Paths may be longer than a tree's entries.
         create index ref_rewrites_source on custode.ref_rewrites using hash (source);
         create index ref_rewrites_key on custode.ref_rewrites using hash (source_key) where state = 'open';
         """
 
-    /// The functions by which references switch, and are put back.
+    /// The function by which references are put back; they switch by being published.
     static func rewriting(_ tables: SaaSTables) -> String {
         """
-        -- Publishes what was copied from a file of before, if the row still refers to what it did, and remembers both.
-        create or replace function custode.rewrite(
-            p_run text, p_source text, p_source_key text, p_source_etag text, p_source_size bigint,
-            p_source_modified bigint, p_old_ref text, p_intent bigint, p_job text, p_owner text, p_object text, p_key text,
-            p_type text, p_size bigint, p_sha256 text, p_etag text, p_filename text,
-            out outcome text, out created_at timestamptz)
-        language plpgsql as $$
-        declare
-            v_job \(tables.jobID.rawValue) := p_job;
-            v_ref text;
-            v_artifact text;
-            v_expected text;
-        begin
-            perform custode.lock_job(p_job);
-            select j.input_ref into v_ref from \(tables.jobs) j where j.id = v_job for no key update;
-            if p_object <> 'input' then
-                select a.artifact_id into v_artifact from custode.artifact(v_job, p_object) a;
-                v_ref := null;
-                select a.storage_ref into v_ref from \(tables.artifacts) a
-                    where a.id::text = v_artifact and a.job_id = v_job for no key update;
-            end if;
-            -- What cannot be, where the row has moved on: the bytes are then collection's.
-            v_expected := case
-                when v_ref is not distinct from p_old_ref then case when v_ref is null then 'absent' else 'present' end
-                when v_ref is null then 'present' else 'absent' end;
-            select p.outcome, p.created_at into outcome, rewrite.created_at
-                from custode.publish(p_intent, p_job, p_owner, p_object, p_key, p_type, p_size, p_sha256, p_etag,
-                    p_filename, v_expected, null, null) p;
-            if outcome = 'exists' then outcome := 'changed'; end if;
-            if outcome <> 'published' then return; end if;
-            if p_object <> 'input' and v_artifact is null then
-                select a.artifact_id into v_artifact from custode.artifact(v_job, p_object) a;
-            end if;
-            insert into custode.ref_rewrites (run_id, job_id, object, artifact_id, source, source_key, source_etag,
-                source_size, source_modified, old_ref, new_key)
-            values (p_run, p_job, p_object, v_artifact, p_source, p_source_key, p_source_etag, p_source_size,
-                to_timestamp(p_source_modified / 1e6), p_old_ref, p_key);
-        end $$;
-
         -- Puts a reference back, if the row still refers to what it was switched to.
         create or replace function custode.undo_rewrite(p_id bigint) returns text
         language plpgsql as $$

@@ -103,9 +103,16 @@ enum SchemaSteps {
             end if;
         end $$;
 
+        -- Without what tells of a migration, as it was first.
+        drop function if exists custode.publish(
+            bigint, text, text, text, text, text, bigint, text, text, text, text, text, bigint);
+        -- With a run, it takes the place of a reference from before, which must still be there, and both are remembered.
         create or replace function custode.publish(
             p_intent bigint, p_job text, p_owner text, p_object text, p_key text, p_type text, p_size bigint,
             p_sha256 text, p_etag text, p_filename text, p_expected text, p_nonce text, p_nonce_expires bigint,
+            p_run text default null, p_old_ref text default null, p_source text default null,
+            p_source_key text default null, p_source_etag text default null, p_source_size bigint default null,
+            p_source_modified bigint default null,
             out outcome text, out created_at timestamptz)
         language plpgsql as $$
         declare
@@ -123,8 +130,16 @@ enum SchemaSteps {
             if p_object <> 'input' then
                 select a.artifact_id, a.storage_ref into v_artifact, v_ref from custode.artifact(v_job, p_object) a;
             end if;
-            select o.etag into v_etag from custode.objects o where o.key = v_ref;
+            if p_run is not null and v_artifact is not null then
+                v_ref := null;
+                select a.storage_ref into v_ref from \(tables.artifacts) a
+                    where a.id::text = v_artifact and a.job_id = v_job for no key update;
+            elsif p_expected not in ('absent', 'present') then
+                select o.etag into v_etag from custode.objects o where o.key = v_ref;
+            end if;
             outcome := case
+                when p_run is not null then
+                    case when v_ref is not distinct from p_old_ref then 'published' else 'changed' end
                 when p_expected = 'absent' then case when v_ref is null then 'published' else 'exists' end
                 when p_expected = 'present' then case when v_ref is null then 'changed' else 'published' end
                 when v_etag = p_expected then 'published' else 'changed' end;
@@ -153,6 +168,15 @@ enum SchemaSteps {
                     values (\(tables.newArtifactID.map { "\($0), " } ?? "")v_job, p_object::\(tables.kindType), p_key);
             else
                 update \(tables.artifacts) a set storage_ref = p_key where a.id::text = v_artifact and a.job_id = v_job;
+            end if;
+            if p_run is not null then
+                if p_object <> 'input' and v_artifact is null then
+                    select a.artifact_id into v_artifact from custode.artifact(v_job, p_object) a;
+                end if;
+                insert into custode.ref_rewrites (run_id, job_id, object, artifact_id, source, source_key, source_etag,
+                    source_size, source_modified, old_ref, new_key)
+                values (p_run, p_job, p_object, v_artifact, p_source, p_source_key, p_source_etag, p_source_size,
+                    to_timestamp(p_source_modified / 1e6), p_old_ref, p_key);
             end if;
         end $$;
 

@@ -7,7 +7,7 @@ import PostgresClient
 
 extension Parts {
     /// Threads for the disk: each copy syncs what it writes, and waits for that.
-    private static let migrationThreads = 16
+    private static let migrationThreads = 8
     private static let migrationConnections = 12
 
     /// What a migration is made of, while it lasts.
