@@ -103,6 +103,28 @@ struct ApplyTests {
         #expect(again[count: "copied"] == 0 && again[count: "skipped"] == 3, "\(again.outcome)")
     }
 
+    @Test("scripts/legacy-manifest.sql makes a manifest of references that are neither paths nor keys")
+    func recipe() async throws {
+        let (world, legacy) = (try await World.start(), try LegacyFolder())
+        try legacy.add("2019/a, b.wav", Sample.wav())
+        try legacy.add("t.txt", Sample.text())
+        let job = try await world.legacyJob("https://files.example.org/2019/a, b.wav")
+        try await world.legacyArtifact("transcript", "https://files.example.org/t.txt", of: job)
+        _ = try await world.legacyJob("elsewhere.wav")
+        _ = try await world.jobWithInput()
+        let manifest = try await Command.succeed(
+            Checkout.tool("psql") ?? "psql",
+            [
+                "-qX", "-v", "pattern=^https://files\\.example\\.org/", "-v", "replacement=\(legacy.path)/", "-f",
+                Checkout.script("legacy-manifest.sql"), "-d", world.database.uri,
+            ])
+        try legacy.add("m.csv", Array(manifest.utf8))
+        let apply = try await world.migrate("apply", from: "manifest:\(legacy.path)/m.csv")
+        #expect(apply.outcome.status == 0 && apply[count: "found"] == 2 && apply[count: "copied"] == 2, "\(manifest)")
+        try await world.expectObject("input", of: job, Sample.wav(), name: "a, b.wav")
+        try await world.expectObject("transcript", of: job, Sample.text(), name: "t.txt")
+    }
+
     @Test("an object that is there already is a conflict, or, of the same bytes, done")
     func occupied() async throws {
         let (world, legacy) = (try await World.start(), try LegacyFolder())
