@@ -103,6 +103,28 @@ struct ApplyTests {
         #expect(again[count: "copied"] == 0 && again[count: "skipped"] == 3, "\(again.outcome)")
     }
 
+    @Test("ids may be uuid, bigint or text", arguments: IDKind.allCases)
+    func ids(kind: IDKind) async throws {
+        let (world, legacy) = (try await World.start(ids: kind), try LegacyFolder())
+        try legacy.add("a.wav", Sample.wav())
+        try legacy.add("b.txt", Sample.text())
+        let job = try await world.legacyJob("a.wav")
+        let other = try await world.newJob(for: world.bob)
+        let apply = try await world.migrate("apply", from: legacy.source)
+        #expect(apply.outcome.status == 0 && apply[count: "copied"] == 1, "\(apply.outcome)")
+        try legacy.add("m.csv", Array("b.txt,\(other.id),transcript\nb.txt,no such job,transcript\n".utf8))
+        let manifest = try await world.migrate("apply", from: "manifest:\(legacy.path)/m.csv")
+        #expect(manifest.outcome.status == 0 && manifest[count: "copied"] == 1, "\(manifest.outcome)")
+        try await world.expectObject("input", of: job, Sample.wav(), name: "a.wav")
+        try await world.expectObject("transcript", of: other, Sample.text(), name: "b.txt")
+        for run in [apply, manifest] {
+            let undo = try await world.collect(["migrate", "--undo", run.outcome.runID])
+            #expect(undo.status == 0 && undo["matched"] == 1, "\(undo)")
+        }
+        #expect(try await world.reference("input", of: job) == "a.wav")
+        #expect(try await world.reference("transcript", of: other) == nil)
+    }
+
     @Test("scripts/legacy-manifest.sql makes a manifest of references that are neither paths nor keys")
     func recipe() async throws {
         let (world, legacy) = (try await World.start(), try LegacyFolder())

@@ -35,12 +35,18 @@ struct UndoTests {
     @Test("a row that referred to nothing does so again; one that has moved on, or is gone, stays")
     func others() async throws {
         let (world, legacy) = (try await World.start(), try LegacyFolder())
-        for name in ["a", "b", "c"] { try legacy.add("\(name).txt", Sample.text()) }
-        let jobs = try await world.newJobs(3)
-        let lines = zip(["a", "b", "c"], jobs).map { "\($0).txt,\($1.id),transcript\n" }.joined()
+        for name in ["a", "b", "c", "e"] { try legacy.add("\(name).txt", Sample.text()) }
+        let jobs = try await world.newJobs(4)
+        // A row that is there, and refers to nothing.
+        try await world.database.sql(
+            """
+            insert into artifacts (id, job_id, kind)
+            values (gen_random_uuid(), \(TestDatabase.quote(jobs[3].id)), 'transcript')
+            """)
+        let lines = zip(["a", "b", "c", "e"], jobs).map { "\($0).txt,\($1.id),transcript\n" }.joined()
         try legacy.add("m.csv", Array(lines.utf8))
         let apply = try await world.migrate("apply", from: "manifest:\(legacy.path)/m.csv")
-        #expect(apply[count: "copied"] == 3, "\(apply.outcome)")
+        #expect(apply[count: "copied"] == 4, "\(apply.outcome)")
         let tag = try #require(try await world.get("transcript", of: jobs[1]).header("ETag"))
         let replaced = try await world.send(
             "PUT", jobs[1].path("transcript"), as: .worker(world.alice), headers: ["If-Match": tag],
@@ -59,7 +65,10 @@ struct UndoTests {
         #expect(try await world.reference("input", of: inputs) == "newer.wav")
         let undo = try await world.collect(["migrate", "--undo", apply.outcome.runID])
         #expect(undo.status == 0, "\(undo)")
-        #expect(undo["matched"] == 1 && undo["conflicts"] == 1 && undo["skipped"] == 1)
+        #expect(undo["matched"] == 2 && undo["conflicts"] == 1 && undo["skipped"] == 1)
+        let rows = try await world.database.sql(
+            "select job_id, storage_ref from artifacts order by storage_ref nulls first")
+        #expect(rows.map { $0[0] } == [jobs[3].id, jobs[1].id], "the row that was made went, the other stays")
         #expect(try await world.reference("transcript", of: jobs[0]) == nil)
         #expect(try await world.reference("transcript", of: jobs[1]) == newer)
     }

@@ -21,6 +21,8 @@ extension SchemaSteps {
             job_id text not null,
             object text not null,
             artifact_id text,
+            -- Whether the artifact's row was made with the copy, and goes when the reference is put back.
+            made_row boolean not null default false,
             source text not null,
             -- The source's key, where it is of this bucket.
             source_key text collate "C",
@@ -58,7 +60,7 @@ extension SchemaSteps {
             if v_rewrite.object = 'input' then
                 update \(tables.jobs) j set input_ref = v_rewrite.old_ref
                     where j.id = v_job and j.input_ref = v_rewrite.new_key;
-            elsif v_rewrite.old_ref is null then
+            elsif v_rewrite.made_row then
                 delete from \(tables.artifacts) a where a.job_id = v_job and a.id::text = v_rewrite.artifact_id
                     and a.storage_ref = v_rewrite.new_key;
             else

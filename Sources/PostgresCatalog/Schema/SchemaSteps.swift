@@ -120,6 +120,7 @@ enum SchemaSteps {
             v_ref text;
             v_artifact text;
             v_etag text;
+            v_made boolean;
         begin
             perform custode.lock_job(p_job);
             select j.input_ref into v_ref from \(tables.jobs) j
@@ -170,13 +171,14 @@ enum SchemaSteps {
                 update \(tables.artifacts) a set storage_ref = p_key where a.id::text = v_artifact and a.job_id = v_job;
             end if;
             if p_run is not null then
-                if p_object <> 'input' and v_artifact is null then
+                v_made := p_object <> 'input' and v_artifact is null;
+                if v_made then
                     select a.artifact_id into v_artifact from custode.artifact(v_job, p_object) a;
                 end if;
-                insert into custode.ref_rewrites (run_id, job_id, object, artifact_id, source, source_key, source_etag,
-                    source_size, source_modified, old_ref, new_key)
-                values (p_run, p_job, p_object, v_artifact, p_source, p_source_key, p_source_etag, p_source_size,
-                    to_timestamp(p_source_modified / 1e6), p_old_ref, p_key);
+                insert into custode.ref_rewrites (run_id, job_id, object, artifact_id, made_row, source, source_key,
+                    source_etag, source_size, source_modified, old_ref, new_key)
+                values (p_run, p_job, p_object, v_artifact, v_made, p_source, p_source_key, p_source_etag,
+                    p_source_size, to_timestamp(p_source_modified / 1e6), p_old_ref, p_key);
             end if;
         end $$;
 
