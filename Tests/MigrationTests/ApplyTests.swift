@@ -103,6 +103,24 @@ struct ApplyTests {
         #expect(again[count: "copied"] == 0 && again[count: "skipped"] == 3, "\(again.outcome)")
     }
 
+    @Test("a folder of the bucket itself holds objects, which have keys and go into quarantine")
+    func inBucket() async throws {
+        let world = try await World.start()
+        for name in ["a", "b", "c"] { try world.plant("old/\(name).wav", Sample.wav()) }
+        let jobs = [
+            try await world.legacyJob("old/a.wav"), try await world.legacyJob("b.wav"),
+            try await world.legacyJob(world.bucket + "/old/c.wav"),
+        ]
+        let apply = try await world.migrate("apply", from: "dir:\(world.bucket)/old", "--remove-sources")
+        #expect(apply.outcome.status == 0 && apply[count: "copied"] == 3, "\(apply.outcome) \(apply.lines)")
+        for job in jobs { try await world.expectObject("input", of: job, Sample.wav(), name: nil) }
+        for name in ["a", "b", "c"] { #expect(world.whereabouts("old/\(name).wav") == .trash, "\(name)") }
+        // All of it is no source of anything.
+        let whole = try await world.migrate("apply", from: "dir:\(world.bucket)")
+        #expect(whole.outcome.status == 0 && whole[count: "copied"] == 0, "\(whole.outcome) \(whole.lines)")
+        #expect(whole[count: "skipped"] == 3)
+    }
+
     @Test("ids may be uuid, bigint or text", arguments: IDKind.allCases)
     func ids(kind: IDKind) async throws {
         let (world, legacy) = (try await World.start(ids: kind), try LegacyFolder())

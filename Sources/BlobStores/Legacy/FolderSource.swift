@@ -17,8 +17,9 @@ public struct FolderSource: LegacySource {
 
     /// A directory by its path; one that is not absolute is taken from the working directory.
     ///
+    /// - Parameter bucket: The directory that is the bucket, if it is one: files in it are objects, and have keys.
     /// - Throws: ``LegacySourceFault`` if there is no such directory.
-    public init(path: String, threads: NIOThreadPool) throws {
+    public init(path: String, bucket: String? = nil, threads: NIOThreadPool) throws {
         guard let real = FolderWalk.real(path) else {
             throw LegacySourceFault("dir:\(path): \(String(cString: strerror(errno)))")
         }
@@ -28,7 +29,7 @@ public struct FolderSource: LegacySource {
         }
         var given = path
         while given.utf8.count > 1, given.utf8.last == 0x2F { given.removeLast() }
-        walk = FolderWalk.Roots(given: given, real: real)
+        walk = FolderWalk.Roots(given: given, real: real, bucket: bucket.flatMap(FolderWalk.real))
         name = "dir:\(real)"
         self.threads = threads
     }

@@ -14,6 +14,14 @@ final class FolderWalk {
     struct Roots: Sendable {
         let given: String
         let real: String
+        /// The bucket, if that is a directory.
+        let bucket: String?
+
+        /// The key of a file, if it lies in the bucket.
+        func key(of path: String) -> String? {
+            guard let bucket, path.utf8.starts(with: "\(bucket)/".utf8) else { return nil }
+            return String(path.utf8.dropFirst(bucket.utf8.count + 1))
+        }
     }
 
     private let roots: Roots
@@ -94,9 +102,12 @@ final class FolderWalk {
         let real = Self.joined(roots.real, text)
         var spellings = [text, real]
         if roots.given != roots.real { spellings.append(Self.joined(roots.given, text)) }
+        let key = roots.key(of: real)
+        if let key, !key.utf8.elementsEqual(text.utf8) { spellings.append(key) }
         files.append(
             LegacyFile(
-                name: text, place: .file(real), spellings: spellings, size: Int64(facts.st_size),
+                name: text, place: key.map { .object($0) } ?? .file(real), spellings: spellings,
+                size: Int64(facts.st_size),
                 fault: facts.isRegular ? nil : .notAFile))
     }
 

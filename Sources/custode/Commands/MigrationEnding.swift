@@ -86,9 +86,7 @@ struct MigrationEnding: Sendable {
             print(members.dropLast().map { "\($0.0) \($0.1)" }.joined(separator: ", "))
             if let removal { print("run \(removal.run): \(Self.sentence(removal))") }
         }
-        if let report, !json || counts.failed + counts.conflicts > 0 {
-            Interruptible.complain("report: \(report)")
-        }
+        if let report { Interruptible.complain("report: \(report)") }
     }
 
     private var members: [(String, Int64)] {

@@ -50,12 +50,17 @@ extension Parts {
         }
     }
 
+    /// The directory that is the bucket, if it is one.
+    private var bucketFolder: String? {
+        if case .directory(let path)? = settings.bucket { path } else { nil }
+    }
+
     /// Reads what `--from` says.
     ///
     /// - Throws: ``LegacySourceFault``; `ValidationError` for what is no source at all.
     func source(_ text: String, _ scene: MigrationScene) throws -> any LegacySource {
         switch SourceName(text) {
-        case .directory(let path): try FolderSource(path: path, threads: scene.threads)
+        case .directory(let path): try FolderSource(path: path, bucket: bucketFolder, threads: scene.threads)
         case .prefix(let prefix): BucketSource(prefix: prefix, store: scene.bucket)
         case .manifest(let path): try ManifestSource(path: path, bucket: scene.bucket, threads: scene.threads)
         case nil: throw LegacySourceFault(SourceName.help)
