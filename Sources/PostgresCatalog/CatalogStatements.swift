@@ -45,7 +45,8 @@ struct CatalogStatements: Sendable {
         name: "rewrite",
         """
         select outcome, (extract(epoch from created_at) * 1000000)::bigint
-        from custode.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+        from custode.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+            $21::text[])
         """)
     let forget = PostgresStatement(name: "forget", "select custode.forget($1, $2, $3, $4)")
     let revokeLinks = PostgresStatement(

@@ -148,7 +148,7 @@ public final class PostgresCatalog: Catalog {
         return [
             .text(rewrite.run), .optionalText(rewrite.reference), .text(rewrite.source.description),
             .optionalText(key), .text(rewrite.facts.etag), .int(rewrite.facts.size),
-            .int(rewrite.facts.modified.microseconds),
+            .int(rewrite.facts.modified.microseconds), .textArray(rewrite.spellings),
         ]
     }
 

@@ -90,9 +90,30 @@ extension DirectoryStore: CollectableStore {
         }
         folders.remove(beneath: root)
         guard outcomes.contains(where: { $0 != .absent }) else { return outcomes }
-        let code = calls.syncAll(root)
+        let code = spansFileSystems ? syncEach(zip(moves, outcomes).filter { $0.1 == .moved }.map(\.0)) : calls.syncAll(root)
         guard code != 0 else { return outcomes }
         return outcomes.map { $0 == .moved ? .failed(.system("make moves durable", -code)) : $0 }
+    }
+
+    /// Syncs each file system that something was moved in; tells the last negated error number, or 0.
+    private func syncEach(_ moves: [BlobMove]) -> Int32 {
+        var synced: Set<UInt> = []
+        var code: Int32 = 0
+        for move in moves {
+            let folder = BucketPath(move.to)?.folder ?? ""
+            let number = Beneath.open(folder.isEmpty ? "." : folder, in: root, flags: O_RDONLY | O_DIRECTORY)
+            guard number >= 0 else {
+                code = number
+                continue
+            }
+            let descriptor = Descriptor(number)
+            guard let device = try? descriptor.status().st_dev else {
+                code = -EIO
+                continue
+            }
+            if synced.insert(UInt(device)).inserted { code = min(code, calls.syncAll(descriptor.number)) }
+        }
+        return code
     }
 
     private func remove(_ key: String, _ folders: inout EmptyFolders) -> BlobStoreError? {

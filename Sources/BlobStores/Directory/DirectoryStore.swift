@@ -16,6 +16,8 @@ public final class DirectoryStore: BlobStore {
     let window: Int
     /// What makes uploads durable, if they share that.
     let groupSync: GroupSync?
+    /// Whether other file systems may be mounted below the root, each to be synced by itself.
+    let spansFileSystems: Bool
 
     /// Opens the directory, which must exist.
     ///
@@ -23,11 +25,14 @@ public final class DirectoryStore: BlobStore {
     ///   - threads: Where system calls that may wait for a disk are made.
     ///   - syncsTogether: Whether many uploads at once are made durable by one sync of the whole file system, rather than each
     ///     by its own: faster for many small ones, and no faster than whatever else is written there.
+    ///   - spansFileSystems: Whether other file systems may be mounted below the root.
     /// - Throws: ``BlobStoreError/unavailable(_:)`` if it cannot be opened.
     public convenience init(
-        path: String, threads: NIOThreadPool, syncsTogether: Bool = false
+        path: String, threads: NIOThreadPool, syncsTogether: Bool = false, spansFileSystems: Bool = false
     ) throws(BlobStoreError) {
-        try self.init(path: path, threads: threads, calls: .system, syncsTogether: syncsTogether)
+        try self.init(
+            path: path, threads: threads, calls: .system, syncsTogether: syncsTogether,
+            spansFileSystems: spansFileSystems)
     }
 
     /// Opens the directory.
@@ -36,7 +41,7 @@ public final class DirectoryStore: BlobStore {
     /// - Parameter window: How many bytes of names of one directory a listing keeps.
     init(
         path: String, threads: NIOThreadPool, calls: FileSystemCalls, window: Int = NameWindow.usualSize,
-        syncsTogether: Bool = false
+        syncsTogether: Bool = false, spansFileSystems: Bool = false
     ) throws(BlobStoreError) {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system("open the bucket directory \(path)") }
@@ -46,6 +51,7 @@ public final class DirectoryStore: BlobStore {
         self.calls = calls
         self.window = window
         directories = DurableDirectories(root: descriptor)
+        self.spansFileSystems = spansFileSystems
         groupSync = syncsTogether ? GroupSync(root: descriptor, calls: calls, threads: threads) : nil
     }
 

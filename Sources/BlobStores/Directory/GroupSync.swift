@@ -6,11 +6,13 @@ internal import Synchronization
 /// Makes what many writers did to a file system survive a crash, all at once.
 ///
 /// Whoever asks is answered by a sync that began after that, and that others share: the more wait, the less each costs.
-/// It writes out whatever else is dirty there, too, so it is for work that has the file system to itself.
+/// It writes out whatever else is dirty there, too, so it is for work that has the file system to itself. A sync that
+/// failed is the last: the kernel tells of a lost page once, and whose it was nobody knows.
 final class GroupSync: Sendable {
     private struct State {
         var waiting: [CheckedContinuation<BlobStoreError?, Never>] = []
         var isSyncing = false
+        var failure: BlobStoreError?
     }
 
     private let root: Int32
@@ -48,12 +50,15 @@ final class GroupSync: Sendable {
             }
             guard !waiting.isEmpty else { return }
             let failure: BlobStoreError?
-            if case .active = workItem {
+            if let earlier = state.withLock({ $0.failure }) {
+                failure = earlier
+            } else if case .active = workItem {
                 let code = calls.syncAll(root)
                 failure = code == 0 ? nil : .system("sync the bucket", -code)
             } else {
                 failure = .unavailable("the service is stopping")
             }
+            state.withLock { $0.failure = failure }
             for one in waiting { one.resume(returning: failure) }
         }
     }

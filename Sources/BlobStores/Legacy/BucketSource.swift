@@ -41,9 +41,9 @@ public struct BucketSource: LegacySource {
         }
 
         private func spellings(_ key: String) -> [String] {
-            guard let rest = String(key.utf8.dropFirst(prefix.utf8.count)), !rest.isEmpty, !prefix.isEmpty else {
-                return [key]
-            }
+            // Below a folder alone is there a path.
+            guard prefix.utf8.last == 0x2F, let rest = String(key.utf8.dropFirst(prefix.utf8.count)), !rest.isEmpty
+            else { return [key] }
             return [key, rest]
         }
     }

@@ -6,8 +6,8 @@ public import NIOPosix
 public struct FolderSource: LegacySource {
     /// `dir:` and the directory's path without symbolic links.
     public let name: String
-    /// No two names in a directory spell one path.
-    public var mayContend: Bool { false }
+    /// No two names in a directory spell one path; a key of a bucket may be a path below a folder in it.
+    public var mayContend: Bool { walk.key(of: walk.real + "/x") != nil }
 
     private let walk: FolderWalk.Roots
     private let threads: NIOThreadPool

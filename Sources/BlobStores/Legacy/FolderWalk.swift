@@ -101,7 +101,7 @@ final class FolderWalk {
         }
         let real = Self.joined(roots.real, text)
         var spellings = [text, real]
-        if roots.given != roots.real { spellings.append(Self.joined(roots.given, text)) }
+        if roots.given != roots.real, roots.given.utf8.first == 0x2F { spellings.append(Self.joined(roots.given, text)) }
         let key = roots.key(of: real)
         if let key, !key.utf8.elementsEqual(text.utf8) { spellings.append(key) }
         files.append(

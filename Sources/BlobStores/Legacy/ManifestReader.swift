@@ -11,7 +11,8 @@ struct ManifestLine: Equatable {
 
     /// The key, if the source is one of the bucket.
     var bucketKey: String? {
-        source.utf8.starts(with: Self.bucketPrefix.utf8) ? String(source.dropFirst(Self.bucketPrefix.count)) : nil
+        guard source.utf8.starts(with: Self.bucketPrefix.utf8) else { return nil }
+        return String(Substring(source.utf8.dropFirst(Self.bucketPrefix.utf8.count)))
     }
 
     /// - Throws: ``LegacySourceFault`` that says what is wrong with it.

@@ -14,13 +14,18 @@ public struct ManifestSource: LegacySource {
     private let path: String
     private let isJSON: Bool
     private let bucket: any CollectableStore
+    private let bucketFolder: String?
     private let threads: NIOThreadPool
 
     /// A manifest by its path, `.csv` or `.jsonl`.
     ///
-    /// - Parameter bucket: Where sources of the form `bucket:key` lie.
+    /// - Parameters:
+    ///   - bucket: Where sources of the form `bucket:key` lie.
+    ///   - bucketFolder: The directory that is the bucket, if it is one: files in it are objects, and have keys.
     /// - Throws: ``LegacySourceFault`` if there is no such file, or it is of neither kind.
-    public init(path: String, bucket: any CollectableStore, threads: NIOThreadPool) throws {
+    public init(
+        path: String, bucket: any CollectableStore, bucketFolder: String? = nil, threads: NIOThreadPool
+    ) throws {
         let lower = path.lowercased()
         guard lower.hasSuffix(".csv") || lower.hasSuffix(".jsonl") else {
             throw LegacySourceFault("manifest:\(path): a manifest's name ends in .csv or .jsonl")
@@ -33,6 +38,7 @@ public struct ManifestSource: LegacySource {
         folder = real.utf8.lastIndex(of: 0x2F).map { String(real[..<$0]) } ?? ""
         name = "manifest:\(real)"
         self.bucket = bucket
+        self.bucketFolder = bucketFolder.flatMap(FolderWalk.real)
         self.threads = threads
     }
 
@@ -41,7 +47,7 @@ public struct ManifestSource: LegacySource {
     /// - Throws: ``LegacySourceFault`` from the listing, with the first lines that are wrong, once all were read.
     public func files() async throws -> any LegacyListing {
         ManifestListing(
-            reader: try ManifestReader(path: path, isJSON: isJSON), places: ManifestPlaces(folder: folder),
+            reader: try ManifestReader(path: path, isJSON: isJSON), places: ManifestPlaces(folder: folder, bucket: bucketFolder),
             bucket: bucket,
             threads: threads)
     }
@@ -99,10 +105,14 @@ final class ManifestPlaces {
     private static let keptFolders = 4_096
 
     private let folder: String
+    private let bucket: String?
     // Paths of folders without symbolic links, by how they were spelled.
     private var folders: [String: String?] = [:]
 
-    init(folder: String) { self.folder = folder }
+    init(folder: String, bucket: String?) {
+        self.folder = folder
+        self.bucket = bucket
+    }
 
     func file(_ line: ManifestLine) -> LegacyFile {
         if let key = line.bucketKey {
@@ -114,6 +124,10 @@ final class ManifestPlaces {
         else { return LegacyFile(name: line.source, place: .file(path), fault: .missing, claim: line.claim) }
         let name = String(path.utf8[path.utf8.index(after: slash)...]) ?? ""
         let place = parent == "/" ? "/\(name)" : "\(parent)/\(name)"
+        if let bucket, place.utf8.starts(with: "\(bucket)/".utf8) {
+            let key = String(Substring(place.utf8.dropFirst(bucket.utf8.count + 1)))
+            return LegacyFile(name: line.source, place: .object(key), claim: line.claim)
+        }
         var facts = stat()
         let code = lstat(place, &facts) == 0 ? 0 : errno
         let fault: MigrationDecision? =

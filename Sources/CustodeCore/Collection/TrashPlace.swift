@@ -26,7 +26,10 @@ public struct TrashPlace: Sendable, Hashable {
 
     /// Reads a place back, accepting exactly what is written; `nil` for anything else.
     public init?(parsing text: String) {
-        let parts = text.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        // By bytes: a mark that combines would hide the slash before it.
+        let parts = text.utf8.split(separator: 0x2F, maxSplits: 3, omittingEmptySubsequences: false).map {
+            Substring($0)
+        }
         guard parts.count == 4, parts[0] == ".trash", Self.isDate(parts[1]), RunID.isWellFormed(parts[2]),
             let key = Self.key(String(parts[3]), run: parts[2])
         else { return nil }

@@ -3,8 +3,10 @@ internal import NIOCore
 /// Makes one file from before the object that refers to it: received as an upload would be, and switched to in the
 /// transaction that publishes it.
 struct CopyFile: Sendable {
-    /// How often what may pass is tried again, each time after twice the pause.
+    /// How often what may pass is tried, each time after twice the pause before.
     private static let attempts = 6
+    /// How often a file is, that alone may be what is wrong.
+    private static let openings = 2
     private static let firstPause = Duration.seconds(1)
 
     let parts: MigrationParts
@@ -19,9 +21,20 @@ struct CopyFile: Sendable {
         var pause = Self.firstPause
         for attempt in 1...Self.attempts {
             do {
+                // The reply to the switch may have been lost on its way.
+                if attempt > 1, let done = try await switched(file, match, record) { return done }
                 return try await copy(file, match, place, record)
             } catch {
                 if Task.isCancelled || error is CancellationError { throw CancellationError() }
+                if case Fault.unopened(let text) = error, attempt >= Self.openings {
+                    do {
+                        try await parts.bucket.probe()
+                    } catch {
+                        throw MigrationHalted(description: "the bucket: \(error); when it is back, run it again to go on")
+                    }
+                    (record.decision, record.detail) = (.unreadable, text)
+                    return record
+                }
                 switch Self.meaning(of: error) {
                 case .halt(let text): throw MigrationHalted(description: text)
                 case .settled(let decision, let detail):
@@ -50,18 +63,47 @@ struct CopyFile: Sendable {
         }
         var record = planned
         record.size = blob.size
+        if file.claim == nil, try await isOtherKey(match, place) {
+            record.decision = .occupied
+            record.detail = "what the row refers to is itself a key of the bucket; say by a manifest which of the two is meant"
+            return record
+        }
         if match.standing == .taken { return try await settle(record, match, body) }
         var request = PutObject.Request()
         request.length = blob.size
         request.filename = file.claim?.filename ?? LegacyKey.filename(of: place.path)
         request.rewrite = Rewrite(
-            run: run, source: place, facts: facts, reference: match.found.reference?.foreignText)
+            run: run, source: place, facts: facts, reference: match.found.reference?.foreignText,
+            spellings: file.spellings)
         if place.isObject, blob.size > 0, let copier = store as? any CopyingStore {
             request.original = PutObject.Original(key: key, facts: facts, store: copier)
         }
         let outcome = try await parts.put(try parts.put.admit(match, request), body: body)
         record.key = outcome.record.key
         record.sha256 = outcome.record.sha256
+        return record
+    }
+
+    /// Whether a row that means a file by one of its spellings means an object of the bucket by the very same words.
+    private func isOtherKey(_ match: LegacyMatch, _ place: LegacyPlace) async throws -> Bool {
+        guard let reference = match.found.reference?.foreignText,
+            let key = LegacyKey(reference, of: match.found.job, owner: match.found.owner),
+            !(place.isObject && place.path.utf8.elementsEqual(key.text.utf8))
+        else { return false }
+        return try await parts.bucket.facts(of: [key.text]).first.flatMap { $0 } != nil
+    }
+
+    /// What a try before came to, if it was done after all.
+    private func switched(
+        _ file: LegacyFile, _ match: LegacyMatch, _ planned: MigrationRecord
+    ) async throws -> MigrationRecord? {
+        let now = try await parts.catalog.matches([file]).first ?? []
+        let done = now.first {
+            $0.standing == .home && $0.found.job == match.found.job && $0.object == match.object
+        }
+        guard let done else { return nil }
+        var record = planned
+        record.key = done.found.reference?.foreignText
         return record
     }
 
@@ -92,9 +134,16 @@ struct CopyFile: Sendable {
     ) async throws -> any OpenBlob {
         do {
             return try await store.open(key, reading: .whole)
-        } catch BlobStoreError.unavailable(let text) where !isOurs {
+        } catch BlobStoreError.unavailable(let text) {
+            if isOurs { throw Fault.unopened(text) }
             throw LegacyBody.Fault.unreadable(text)
         }
+    }
+
+    /// Why a file was not read.
+    private enum Fault: Error {
+        /// The bucket did not open it, and perhaps would not open any.
+        case unopened(String)
     }
 
     private enum Meaning {
@@ -107,6 +156,7 @@ struct CopyFile: Sendable {
         switch error {
         case LegacyBody.Fault.unreadable(let text): .settled(.unreadable, text)
         case LegacyBody.Fault.changed: .settled(.changed, "it changed while it was read; run it again")
+        case Fault.unopened(let text): .passing("the bucket: \(text)")
         case BlobStoreError.absent: .settled(.missing, "it is not there")
         case BlobStoreError.noRoom, Refusal.noRoom:
             .halt("the bucket is full, or over its quota; make room and run it again to go on")

@@ -7,10 +7,11 @@ public enum LegacyPlace: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads back what ``description`` wrote; `nil` for anything else.
     public init?(_ text: String) {
+        // By bytes: a mark that combines with the letter before it would go with that.
         if text.utf8.starts(with: Self.filePrefix.utf8) {
-            self = .file(String(text.dropFirst(Self.filePrefix.count)))
+            self = .file(String(Substring(text.utf8.dropFirst(Self.filePrefix.utf8.count))))
         } else if text.utf8.starts(with: Self.objectPrefix.utf8) {
-            self = .object(String(text.dropFirst(Self.objectPrefix.count)))
+            self = .object(String(Substring(text.utf8.dropFirst(Self.objectPrefix.utf8.count))))
         } else {
             return nil
         }

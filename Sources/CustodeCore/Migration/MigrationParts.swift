@@ -36,6 +36,9 @@ public struct MigrationParts: Sendable {
         try await catalog.last(of: source)
     }
 
+    /// How many published objects are looked for in a bucket without a mark.
+    private static let sample = 20
+
     /// Looks whether the bucket and the database may belong together, and nothing is hidden.
     ///
     /// - Throws: ``BrakeHeld`` if not; ``CatalogError``, ``BlobStoreError``.
@@ -44,11 +47,19 @@ public struct MigrationParts: Sendable {
         if circumstances.rowsMayBeHidden { throw BrakeHeld.rowsMayBeHidden }
         let ours = StorageIdentity(
             uuid: circumstances.uuid, environment: collection.environment, systemID: circumstances.systemID)
-        // A bucket that nobody marked may still be full of files from before.
-        guard let found = try await collection.marker.read(), let mismatch = ours.mismatch(with: found.identity) else {
+        if let found = try await collection.marker.read() {
+            if let mismatch = ours.mismatch(with: found.identity) { throw BrakeHeld(.identity, mismatch) }
             return
         }
-        throw BrakeHeld(.identity, mismatch)
+        // One that nobody marked may be full of files from before; but what is published must be in it.
+        let published = try await collection.catalog.published(after: nil, slice: .all, limit: Self.sample)
+        guard !published.isEmpty else { return }
+        if try await bucket.facts(of: published.map(\.key)).allSatisfy({ $0 == nil }) {
+            throw BrakeHeld(
+                .identity,
+                "the bucket is not marked, and nothing that was published is in it; is CUSTODE_BUCKET the right one? If so, "
+                    + "run: custode schema install --adopt")
+        }
     }
 
     /// The store that holds a file, and its key there.

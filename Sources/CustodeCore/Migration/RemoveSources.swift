@@ -1,7 +1,7 @@
 /// Sets the files aside whose copies took their places: into the bucket's quarantine, or, of a directory, into a `.trash`
 /// of its own.
 ///
-/// A file goes only if its copy is in the bucket, it is still what was copied, and nothing refers to it any more.
+/// A file goes only if all its copies are in the bucket, it is still what was copied, and nothing refers to it any more.
 public struct RemoveSources: Sendable {
     private static let batch = Quarantine.batch
 
@@ -28,13 +28,25 @@ public struct RemoveSources: Sendable {
         public var failed: Int64 = 0
     }
 
+    /// A file, and all that was ever made of it.
+    private struct Candidate {
+        let source: LegacyPlace
+        let rewrites: [RecordedRewrite]
+        let facts: BlobFacts
+        let place: LegacyPlace
+
+        /// Those of which something stands.
+        var standing: [RecordedRewrite] { rewrites.filter { $0.state != .undone } }
+    }
+
     /// Sets aside the files of a source, or of one run.
     ///
     /// - Parameter found: Told of each file that stays, and why.
-    /// - Throws: ``MigrationUnderWay``, ``CatalogError``, ``BlobStoreError``.
+    /// - Throws: ``MigrationUnderWay``, ``CatalogError``, ``BlobStoreError``, ``BrakeHeld``.
     public func callAsFunction(
         run: String?, source: String?, found: (MigrationRecord) throws -> Void
     ) async throws -> Report {
+        try await parts.check()
         guard let lock = try await parts.catalog.lock() else { throw MigrationUnderWay() }
         do {
             let report = try await remove(run, source, found)
@@ -61,7 +73,7 @@ public struct RemoveSources: Sendable {
             guard let end = page.last?.id else { break }
             last = end
             try Task.checkCancellation()
-            try await remove(page.filter { $0.trash == nil }, removal, &report, found)
+            try await remove(page, removal, &report, found)
             parts.progress(
                 CollectionProgress(.removing, done: report.removed + report.kept + report.failed, bytes: report.bytes))
         }
@@ -74,154 +86,153 @@ public struct RemoveSources: Sendable {
     }
 
     private func remove(
-        _ rewrites: [RecordedRewrite], _ run: CollectionRun, _ report: inout Report,
+        _ page: [RecordedRewrite], _ run: CollectionRun, _ report: inout Report,
         _ found: (MigrationRecord) throws -> Void
     ) async throws {
-        guard !rewrites.isEmpty else { return }
-        let copies = try await parts.bucket.facts(of: rewrites.map(\.key))
-        let sources = try await SourceFacts(parts).find(rewrites)
-        var ready: [(rewrite: RecordedRewrite, facts: BlobFacts)] = []
-        for (index, rewrite) in rewrites.enumerated() {
-            // Of a job that is gone, or has a newer object, the copy may have been collected.
-            if rewrite.isCurrent, copies[index]?.size != rewrite.rewrite.facts.size {
+        var ready: [Candidate] = []
+        for candidate in try await candidates(page, run) {
+            if let (decision, detail) = try await fault(of: candidate) {
                 report.failed += 1
-                try found(Self.record(rewrite, .failed, "its copy is not in the bucket; the file stays"))
-            } else if let facts = sources[index] {
-                if facts.etag == rewrite.rewrite.facts.etag, facts.size == rewrite.rewrite.facts.size {
-                    ready.append((rewrite, facts))
-                } else {
-                    report.failed += 1
-                    try found(Self.record(rewrite, .changed, "it changed since it was copied; the file stays"))
-                }
+                try found(Self.record(candidate, decision, detail))
+            } else {
+                ready.append(candidate)
             }
         }
+        guard !ready.isEmpty else { return }
         // From here on nothing of ours keeps them; whoever else refers to one keeps it.
-        try await parts.catalog.beginRemoval(ready.map(\.rewrite))
-        let needed = try await areNeeded(ready.map(\.rewrite))
-        var places = [String?](repeating: nil, count: ready.count)
+        let marked = ready.flatMap { one in one.standing.map { (rewrite: $0, place: one.place.description) } }
+        try await parts.catalog.beginRemoval(marked.map(\.rewrite), to: marked.map(\.place), by: run.id)
+        let needed = try await parts.catalog.areNeeded(ready.map(\.source))
         let free = ready.indices.filter { !needed[$0] }
-        for index in ready.indices where needed[index] {
-            report.kept += 1
-            try found(Self.record(ready[index].rewrite, .occupied, "something still refers to it; the file stays"))
-        }
-        let outcomes = try await setAside(free.map { ready[$0] }, run)
-        for (index, outcome) in zip(free, outcomes) {
+        var outcomes = ready.map { _ in Outcome.kept }
+        for (index, outcome) in zip(free, try await setAside(free.map { ready[$0] }, run)) { outcomes[index] = outcome }
+        for (candidate, outcome) in zip(ready, outcomes) {
             switch outcome {
-            case .gone(let place):
-                places[index] = place
+            case .gone:
                 report.removed += 1
-                report.bytes += ready[index].facts.size
+                report.bytes += candidate.facts.size
             case .kept:
                 report.kept += 1
-                try found(Self.record(ready[index].rewrite, .occupied, "something still refers to it; the file stays"))
+                try found(Self.record(candidate, .occupied, "something still refers to it; the file stays"))
             case .failed(let text):
                 report.failed += 1
-                try found(Self.record(ready[index].rewrite, .failed, text))
+                try found(Self.record(candidate, .failed, text))
             }
         }
-        try await parts.catalog.endRemoval(ready.map(\.rewrite), places)
+        // Of what failed nobody knows where it is; the next run finds out.
+        try await settle(
+            zip(ready, outcomes).compactMap { candidate, outcome in
+                if case .failed = outcome { nil } else { (candidate, outcome == .gone) }
+            })
     }
 
-    /// Whether a row still refers to the source of each, in any of the spellings that are known.
-    private func areNeeded(_ rewrites: [RecordedRewrite]) async throws(CatalogError) -> [Bool] {
-        let spellings = rewrites.map { one in
-            let path = one.rewrite.source.path
-            var spellings = [path]
-            if let reference = one.rewrite.reference, !reference.utf8.elementsEqual(path.utf8) {
-                spellings.append(reference)
+    /// The files of a page that are in their places, each once, with all that was made of it.
+    private func candidates(_ page: [RecordedRewrite], _ run: CollectionRun) async throws -> [Candidate] {
+        var sources: [LegacyPlace] = []
+        var known: Set<LegacyPlace> = []
+        for rewrite in page where known.insert(rewrite.rewrite.source).inserted { sources.append(rewrite.rewrite.source) }
+        let facts = try await SourceFacts(parts).find(sources)
+        let rewrites = Dictionary(grouping: try await parts.catalog.rewrites(from: sources)) { $0.rewrite.source }
+        try await settleInterrupted(zip(sources, facts).filter { $0.1 == nil }.flatMap { rewrites[$0.0] ?? [] })
+        return zip(sources, facts).compactMap { source, facts in
+            facts.map {
+                Candidate(source: source, rewrites: rewrites[source] ?? [], facts: $0, place: place(of: source, run))
             }
-            if let root, path.utf8.starts(with: "\(root)/".utf8) {
-                spellings.append(String(path.utf8.dropFirst(root.utf8.count + 1)) ?? path)
-            }
-            return spellings
-        }
-        var answers = try await parts.collection.catalog.referenced(spellings.flatMap { $0 })[...]
-        return spellings.map { one in
-            defer { answers = answers.dropFirst(one.count) }
-            return answers.prefix(one.count).contains(true)
         }
     }
 
-    private enum Outcome {
-        case gone(String)
+    /// Records what a removal before did and did not come to record.
+    private func settleInterrupted(_ rewrites: [RecordedRewrite]) async throws {
+        let begun = rewrites.filter { $0.state == .removing && $0.trash.flatMap { LegacyPlace($0) } != nil }
+        guard !begun.isEmpty else { return }
+        let facts = try await SourceFacts(parts).find(begun.compactMap { $0.trash.flatMap { LegacyPlace($0) } })
+        let done = zip(begun, facts).filter { $0.1 != nil }.map(\.0)
+        try await parts.catalog.endRemoval(done, done.map(\.trash))
+    }
+
+    private func settle(_ outcomes: [(candidate: Candidate, isGone: Bool)]) async throws {
+        let all = outcomes.flatMap { one in
+            one.candidate.standing.map { ($0, one.isGone ? one.candidate.place.description : nil) }
+        }
+        try await parts.catalog.endRemoval(all.map(\.0), all.map(\.1))
+    }
+
+    /// Why a file stays.
+    private func fault(of candidate: Candidate) async throws -> (MigrationDecision, String)? {
+        let current = candidate.standing.filter(\.isCurrent)
+        // Of a job that is gone, or has a newer object, the copy may have been collected.
+        let copies = try await parts.bucket.facts(of: current.map(\.key))
+        for (rewrite, copy) in zip(current, copies) where copy?.size != rewrite.rewrite.facts.size {
+            return (.failed, "its copy \(rewrite.key) is not in the bucket; the file stays")
+        }
+        for rewrite in candidate.standing {
+            guard try await SourceFacts(parts).isIntact(rewrite, candidate.facts) else {
+                return (.changed, "it changed since it was copied; the file stays")
+            }
+        }
+        return nil
+    }
+
+    private enum Outcome: Equatable {
+        case gone
         case kept
         case failed(String)
     }
 
-    private func setAside(
-        _ ready: [(rewrite: RecordedRewrite, facts: BlobFacts)], _ run: CollectionRun
-    ) async throws -> [Outcome] {
+    private func setAside(_ ready: [Candidate], _ run: CollectionRun) async throws -> [Outcome] {
         var outcomes = ready.map { _ in Outcome.kept }
-        let objects = ready.indices.filter { ready[$0].rewrite.rewrite.source.isObject }
-        var condemned: [Condemned] = []
-        var places: [Int] = []
-        var first: [QuarantinedKey: Int] = [:]
-        for index in objects {
-            guard let key = QuarantinedKey(any: ready[index].rewrite.rewrite.source.path) else {
-                outcomes[index] = .failed("its key cannot be in quarantine; the file stays")
-                continue
+        var objects: [(index: Int, condemned: Condemned)] = []
+        var files: [(index: Int, move: BlobMove)] = []
+        for (index, one) in ready.enumerated() {
+            if one.source.isObject {
+                guard let key = QuarantinedKey(any: one.source.path) else {
+                    outcomes[index] = .failed("its key cannot be in quarantine; the file stays")
+                    continue
+                }
+                let place = TrashPlace(of: key, run: run.id, on: run.asOf)
+                objects.append((index, Condemned(facts: one.facts, reason: "migrated", place: place)))
+            } else {
+                let move = BlobMove(
+                    from: parts.locate(one.source).key, to: parts.locate(one.place).key, expected: one.facts)
+                files.append((index, move))
             }
-            // One file may have become several objects; it goes once.
-            guard first[key] == nil else { continue }
-            first[key] = index
-            places.append(index)
-            condemned.append(
-                Condemned(
-                    facts: ready[index].facts, reason: "migrated", place: TrashPlace(of: key, run: run.id, on: run.asOf)
-                ))
         }
-        let dispositions = try await Quarantine(parts: parts.collection, run: run, fence: nil)(condemned)
-        for ((index, one), disposition) in zip(zip(places, condemned), dispositions) {
+        let quarantine = Quarantine(parts: parts.collection, run: run, fence: nil)
+        for ((index, _), disposition) in zip(objects, try await quarantine(objects.map(\.condemned))) {
             switch disposition {
-            case .quarantined, .absent: outcomes[index] = .gone("bucket:\(one.place.text)")
-            case .alive, .busy: outcomes[index] = .kept
+            case .quarantined, .absent: outcomes[index] = .gone
+            case .alive, .busy: break
             case .failed(let text): outcomes[index] = .failed(text)
             case .overQuota: throw BrakeHeld.overQuota
             }
         }
-        for index in objects {
-            if let key = QuarantinedKey(any: ready[index].rewrite.rewrite.source.path), let same = first[key] {
-                outcomes[index] = outcomes[same]
-            }
-        }
-        try await moveFiles(ready, run, &outcomes)
-        return outcomes
-    }
-
-    private func moveFiles(
-        _ ready: [(rewrite: RecordedRewrite, facts: BlobFacts)], _ run: CollectionRun, _ outcomes: inout [Outcome]
-    ) async throws {
-        let files = ready.indices.filter { !ready[$0].rewrite.rewrite.source.isObject }
-        let targets = files.map { trashPath(of: ready[$0].rewrite.rewrite.source.path, run) }
-        let moves = zip(files, targets).map { index, target in
-            BlobMove(
-                from: parts.locate(ready[index].rewrite.rewrite.source).key, to: parts.locate(.file(target)).key,
-                expected: ready[index].facts)
-        }
-        let moved = await parts.files.move(moves) { !Task.isCancelled }
-        for ((index, target), outcome) in zip(zip(files, targets), moved) {
+        for ((index, _), outcome) in zip(files, await parts.files.move(files.map(\.move)) { !Task.isCancelled }) {
             switch outcome {
-            // A file that became several objects is there no longer at the second time.
-            case .moved, .absent: outcomes[index] = .gone("file:\(target)")
+            case .moved, .absent: outcomes[index] = .gone
             case .changed: outcomes[index] = .failed("it changed since it was copied; the file stays")
             case .failed(let error): outcomes[index] = .failed("\(error)")
             }
         }
+        return outcomes
     }
 
-    /// `{root}/.trash/{date}/{run}/{path below the root}`.
-    private func trashPath(of path: String, _ run: CollectionRun) -> String {
+    /// Where a file goes: of a directory, `{root}/.trash/{date}/{run}/{path below the root}`.
+    private func place(of source: LegacyPlace, _ run: CollectionRun) -> LegacyPlace {
+        let path = source.path
+        if source.isObject {
+            return .object("\(TrashPlace.root)\(run.asOf.rfc3339.prefix(10))/\(run.id)/\(path)")
+        }
         var folder = path.utf8.lastIndex(of: 0x2F).map { String(path[..<$0]) } ?? ""
         if let root, path.utf8.starts(with: "\(root)/".utf8) { folder = root }
         let name = String(path.utf8.dropFirst(folder.utf8.count + 1)) ?? path
-        return "\(folder)/\(TrashPlace.root)\(run.asOf.rfc3339.prefix(10))/\(run.id)/\(name)"
+        return .file("\(folder)/\(TrashPlace.root)\(run.asOf.rfc3339.prefix(10))/\(run.id)/\(name)")
     }
 
     private static func record(
-        _ rewrite: RecordedRewrite, _ decision: MigrationDecision, _ detail: String
+        _ candidate: Candidate, _ decision: MigrationDecision, _ detail: String
     ) -> MigrationRecord {
         MigrationRecord(
-            source: rewrite.rewrite.source.description, decision: decision, job: rewrite.job, object: rewrite.object,
-            size: rewrite.rewrite.facts.size, key: rewrite.key, detail: detail)
+            source: candidate.source.description, decision: decision, job: candidate.rewrites.first?.job,
+            object: candidate.rewrites.first?.object, size: candidate.facts.size, detail: detail)
     }
 }

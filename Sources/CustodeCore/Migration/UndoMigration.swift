@@ -13,12 +13,13 @@ public struct UndoMigration: Sendable {
     ///
     /// - Parameter report: Told of each reference that stays, and why.
     /// - Returns: Found: what the run switched. Matched: what was put back by this, with its bytes. Skipped: what was put back
-    ///   before, or whose job is gone. Conflicts: what refers to something newer. Failed: what was from a file that is
-    ///   no longer there.
+    ///   before, or whose job is gone. Conflicts: what refers to something newer. Failed: what came from a file that is no
+    ///   longer there, or is another.
     /// - Throws: ``MigrationUnderWay``, ``CatalogError``, ``BlobStoreError``; ``LegacySourceFault`` if there is no such run.
     public func callAsFunction(
         _ run: String, report: (MigrationRecord) throws -> Void
     ) async throws -> MigrationCounts {
+        try await parts.check()
         guard let lock = try await parts.catalog.lock() else { throw MigrationUnderWay() }
         do {
             let counts = try await undo(run, report)
@@ -44,7 +45,7 @@ public struct UndoMigration: Sendable {
             last = end
             seen += Int64(rewrites.count)
             try await bringBack(rewrites)
-            let sources = try await SourceFacts(parts).find(rewrites)
+            let sources = try await SourceFacts(parts).find(rewrites.map(\.rewrite.source))
             for (rewrite, facts) in zip(rewrites, sources) {
                 try Task.checkCancellation()
                 try await undo(rewrite, facts, &counts, report)
@@ -53,6 +54,8 @@ public struct UndoMigration: Sendable {
                 CollectionProgress(.undoing, done: seen, total: counts.found, bytes: counts.bytes))
         }
         counts.skipped += counts.found - seen
+        // An interrupted run that was put back does not go on.
+        try await parts.catalog.end(run)
         return counts
     }
 
@@ -72,7 +75,7 @@ public struct UndoMigration: Sendable {
                 BlobMove(from: parts.locate(places.from).key, to: parts.locate(places.to).key, expected: $0)
             }
         }
-        // One that does not come back is told with its reference, which then stays.
+        // One that does not come back is missed below, or found to be another.
         _ = await parts.files.move(moves) { !Task.isCancelled }
     }
 
@@ -83,13 +86,10 @@ public struct UndoMigration: Sendable {
         var record = MigrationRecord(
             source: rewrite.rewrite.source.description, decision: .failed, job: rewrite.job, object: rewrite.object,
             size: rewrite.rewrite.facts.size, key: rewrite.key)
-        // A row that referred to nothing is put back to nothing, whatever became of the file.
-        if rewrite.rewrite.reference != nil, rewrite.isCurrent, facts == nil {
+        // The copy is collected afterwards: what it was made of must be there, even where the row referred to nothing.
+        if rewrite.isCurrent, let (decision, detail) = try await fault(of: rewrite, facts) {
             counts.failed += 1
-            record.decision = .missing
-            record.detail =
-                rewrite.trash.map { "its file is in quarantine, at \($0); bring it back first" }
-                ?? "its file is no longer there"
+            (record.decision, record.detail) = (decision, detail)
             return try report(record)
         }
         switch try await parts.catalog.undo(rewrite) {
@@ -104,24 +104,17 @@ public struct UndoMigration: Sendable {
             try report(record)
         }
     }
-}
 
-/// Looks at the sources of rewrites, wherever they lie.
-struct SourceFacts {
-    private let parts: MigrationParts
-
-    init(_ parts: MigrationParts) { self.parts = parts }
-
-    /// What is known of the sources now, in the order of the rewrites; `nil` where there is none.
-    func find(_ rewrites: [RecordedRewrite]) async throws(BlobStoreError) -> [BlobFacts?] {
-        var found = [BlobFacts?](repeating: nil, count: rewrites.count)
-        for inBucket in [true, false] {
-            let places = rewrites.indices.filter { rewrites[$0].rewrite.source.isObject == inBucket }
-            guard !places.isEmpty else { continue }
-            let store = inBucket ? parts.bucket : parts.files
-            let facts = try await store.facts(of: places.map { parts.locate(rewrites[$0].rewrite.source).key })
-            for (place, facts) in zip(places, facts) { found[place] = facts }
+    private func fault(
+        of rewrite: RecordedRewrite, _ facts: BlobFacts?
+    ) async throws -> (MigrationDecision, String)? {
+        guard let facts else {
+            let lost = rewrite.trash.map { "its file is in quarantine, at \($0); bring it back first" }
+            return (.missing, lost ?? "its file is no longer there")
         }
-        return found
+        guard try await SourceFacts(parts).isIntact(rewrite, facts) else {
+            return (.changed, "its file is no longer what was copied")
+        }
+        return nil
     }
 }

@@ -39,8 +39,22 @@ public protocol MigrationCatalog: Sendable {
     /// Puts one reference back, in a transaction under the job's lock.
     func undo(_ rewrite: RecordedRewrite) async throws(CatalogError) -> UndoOutcome
 
-    /// Records that the sources of these are about to go, so that nothing of ours keeps them any more.
-    func beginRemoval(_ rewrites: [RecordedRewrite]) async throws(CatalogError)
+    /// All that was ever switched from these sources, put back or not.
+    func rewrites(from sources: [LegacyPlace]) async throws(CatalogError) -> [RecordedRewrite]
+
+    /// Whether rows still refer to these sources, in any spelling by which they ever did or could.
+    func areNeeded(_ sources: [LegacyPlace]) async throws(CatalogError) -> [Bool]
+
+    /// Ends a run that was interrupted: the next one begins anew.
+    func end(_ run: String) async throws(CatalogError)
+
+    /// Records where the sources of these are about to go, with an audit row for files; nothing of ours keeps them any
+    /// more.
+    ///
+    /// - Parameter removal: The run that does it.
+    func beginRemoval(
+        _ rewrites: [RecordedRewrite], to places: [String], by removal: String
+    ) async throws(CatalogError)
 
     /// Records what became of them: the place in quarantine of each, or `nil` if it stays.
     func endRemoval(_ rewrites: [RecordedRewrite], _ places: [String?]) async throws(CatalogError)
@@ -93,13 +107,18 @@ public struct Rewrite: Sendable, Equatable {
     public let facts: BlobFacts
     /// What the row must refer to when it switches; `nil` for nothing.
     public let reference: String?
+    /// How references might mean the source.
+    public let spellings: [String]
 
     /// A switch to record.
-    public init(run: String, source: LegacyPlace, facts: BlobFacts, reference: String?) {
+    public init(
+        run: String, source: LegacyPlace, facts: BlobFacts, reference: String?, spellings: [String] = []
+    ) {
         self.run = run
         self.source = source
         self.facts = facts
         self.reference = reference
+        self.spellings = spellings
     }
 }
 
@@ -115,23 +134,41 @@ public struct RecordedRewrite: Sendable, Equatable {
     public let rewrite: Rewrite
     /// What the row refers to since.
     public let key: String
-    /// Where in quarantine the source lies, if it was removed.
+    /// The SHA-256 of the bytes.
+    public let sha256: Digest
+    /// What of it stands.
+    public let state: State
+    /// Where in quarantine the source lies, or is about to, if it was removed.
     public let trash: String?
     /// Whether the job still refers to the new key.
     public let isCurrent: Bool
     /// Whether the job is still there.
     public let jobExists: Bool
 
+    /// What may stand of a switch.
+    public enum State: String, Sendable {
+        /// All of it.
+        case open
+        /// Its source is about to be set aside, or was.
+        case removing
+        /// Its source was set aside.
+        case removed
+        /// The reference was put back.
+        case undone
+    }
+
     /// A switch as it was recorded.
     public init(
-        id: Int64, job: JobID, object: ObjectName, rewrite: Rewrite, key: String, trash: String?, isCurrent: Bool,
-        jobExists: Bool
+        id: Int64, job: JobID, object: ObjectName, rewrite: Rewrite, key: String, sha256: Digest, state: State,
+        trash: String?, isCurrent: Bool, jobExists: Bool
     ) {
         self.id = id
         self.job = job
         self.object = object
         self.rewrite = rewrite
         self.key = key
+        self.sha256 = sha256
+        self.state = state
         self.trash = trash
         self.isCurrent = isCurrent
         self.jobExists = jobExists

@@ -11,7 +11,7 @@ public final class PostgresMigration: MigrationCatalog {
     private let pool: PostgresPool
     private let direct: PostgresConfiguration
     private let tables: SaaSTables
-    private let statements: MigrationStatements
+    let statements: MigrationStatements
 
     /// Reads what the SaaS's tables look like.
     ///
@@ -161,8 +161,6 @@ public final class PostgresMigration: MigrationCatalog {
             throw CatalogError(error)
         }
     }
-
-    var rewriteStatement: PostgresStatement { statements.rewrites }
 }
 
 /// An advisory lock of a session, which ends with it.

@@ -29,6 +29,9 @@ extension SchemaSteps {
             source_etag text not null,
             source_size bigint not null,
             source_modified timestamptz not null,
+            sha256 text not null,
+            -- How references might mean the source, which none may before it goes.
+            spellings text[] not null default '{}',
             old_ref text,
             new_key text collate "C" not null,
             state text not null default 'open' check (state in ('open', 'removing', 'removed', 'undone')),

@@ -112,7 +112,7 @@ enum SchemaSteps {
             p_sha256 text, p_etag text, p_filename text, p_expected text, p_nonce text, p_nonce_expires bigint,
             p_run text default null, p_old_ref text default null, p_source text default null,
             p_source_key text default null, p_source_etag text default null, p_source_size bigint default null,
-            p_source_modified bigint default null,
+            p_source_modified bigint default null, p_spellings text[] default null,
             out outcome text, out created_at timestamptz)
         language plpgsql as $$
         declare
@@ -176,9 +176,9 @@ enum SchemaSteps {
                     select a.artifact_id into v_artifact from custode.artifact(v_job, p_object) a;
                 end if;
                 insert into custode.ref_rewrites (run_id, job_id, object, artifact_id, made_row, source, source_key,
-                    source_etag, source_size, source_modified, old_ref, new_key)
+                    source_etag, source_size, source_modified, sha256, spellings, old_ref, new_key)
                 values (p_run, p_job, p_object, v_artifact, v_made, p_source, p_source_key, p_source_etag,
-                    p_source_size, to_timestamp(p_source_modified / 1e6), p_old_ref, p_key);
+                    p_source_size, to_timestamp(p_source_modified / 1e6), p_sha256, p_spellings, p_old_ref, p_key);
             end if;
         end $$;
 

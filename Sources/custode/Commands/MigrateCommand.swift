@@ -94,7 +94,7 @@ struct MigratePlanCommand: AsyncParsableCommand {
                 let outcome = try await Interruptible.run {
                     try await MigrateFiles(scene.parts, from: source).plan { try file.add($0) }
                 }
-                try file.finish()
+                try file.finish(as: report == nil ? outcome.run : nil)
                 let counts = outcome.counts
                 return MigrationEnding(
                     run: outcome.run, counts: counts, report: file.path,
@@ -135,10 +135,10 @@ struct MigrateApplyCommand: AsyncParsableCommand {
             try await parts.withMigration(progress) { scene in
                 let source = try parts.source(from, scene)
                 let file = try MigrationEnding.reportFile(report, parts, "apply")
-                let removes = removeSources
+                let (removes, isOwn) = (removeSources, report == nil)
                 let (outcome, removal) = try await Interruptible.run {
                     let outcome = try await MigrateFiles(scene.parts, from: source).apply(options) { try file.add($0) }
-                    try file.finish()
+                    try file.finish(as: isOwn ? outcome.run : nil)
                     guard removes else { return (outcome, RemoveSources.Report?.none) }
                     let remove = RemoveSources(scene.parts, root: (source as? FolderSource)?.root)
                     return (

@@ -7,7 +7,8 @@ final class MigrationReportFile: Sendable {
     private static let flushAt = 256 * 1_024
 
     /// Where it is.
-    let path: String
+    var path: String { place.withLock { $0 } }
+    private let place: Mutex<String>
     private let handle: FileHandle
     private let waiting = Mutex<[UInt8]>([])
 
@@ -17,7 +18,7 @@ final class MigrationReportFile: Sendable {
         guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
             let handle = FileHandle(forWritingAtPath: path)
         else { throw CommandFailure(description: "cannot write the report \(path); choose another by --report") }
-        self.path = path
+        place = Mutex(path)
         self.handle = handle
     }
 
@@ -39,7 +40,17 @@ final class MigrationReportFile: Sendable {
     }
 
     /// Writes out what waits.
-    func finish() throws { try waiting.withLock { try flush(&$0) } }
+    ///
+    /// - Parameter run: The run whose name the file is to have from now on, beside where it is.
+    func finish(as run: String?) throws {
+        try waiting.withLock { try flush(&$0) }
+        guard let run else { return }
+        try place.withLock { path in
+            let named = (path as NSString).deletingLastPathComponent + "/migrate-\(run).jsonl"
+            guard unsafe rename(path, named) == 0 else { throw CommandFailure(description: "cannot name the report \(named)") }
+            path = named
+        }
+    }
 
     private func flush(_ waiting: inout [UInt8]) throws {
         try handle.write(contentsOf: waiting)
