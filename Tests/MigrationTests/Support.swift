@@ -127,3 +127,16 @@ extension Sequence {
         return values
     }
 }
+
+extension World {
+    /// The settings of worlds whose collection knows every reference from before, and waits for nothing.
+    static let thorough = World.swift.merging([
+        "CUSTODE_POLICY_COLLECTION_LEGACY_REFERENCES": "[.]",
+        "CUSTODE_POLICY_COLLECTION_INTENT_LEASE": "1s", "CUSTODE_POLICY_COLLECTION_LEADER_LEASE": "2s",
+    ]) { $1 }
+
+    /// Collects until whatever may go is gone for good.
+    func collectAll() async throws {
+        for now in ["+1d", "+3d", "+5d", "+20d", "+40d", "+60d"] { try await sweep("--now", now) }
+    }
+}

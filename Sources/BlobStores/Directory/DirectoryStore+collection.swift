@@ -90,7 +90,8 @@ extension DirectoryStore: CollectableStore {
         }
         folders.remove(beneath: root)
         guard outcomes.contains(where: { $0 != .absent }) else { return outcomes }
-        let code = spansFileSystems ? syncEach(zip(moves, outcomes).filter { $0.1 == .moved }.map(\.0)) : calls.syncAll(root)
+        let code =
+            spansFileSystems ? syncEach(zip(moves, outcomes).filter { $0.1 == .moved }.map(\.0)) : calls.syncAll(root)
         guard code != 0 else { return outcomes }
         return outcomes.map { $0 == .moved ? .failed(.system("make moves durable", -code)) : $0 }
     }

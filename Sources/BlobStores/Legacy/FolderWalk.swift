@@ -9,6 +9,7 @@ final class FolderWalk {
     static let pageSize = 2_000
     /// Where files that were removed lie: no source.
     private static let trash = Array(".trash".utf8)
+    private static let removal = Array("-sources".utf8)
 
     /// The directory, as it was named and as it is.
     struct Roots: Sendable {
@@ -89,7 +90,7 @@ final class FolderWalk {
             return
         }
         if facts.st_mode & S_IFMT == S_IFDIR {
-            if path.isEmpty, name == Self.trash { return }
+            if path.isEmpty && name == Self.trash || wasSetAside(below) { return }
             if String(validating: below, as: UTF8.self) == nil { return files.append(unreachable(below)) }
             waiting.append(below)
             return
@@ -101,7 +102,9 @@ final class FolderWalk {
         }
         let real = Self.joined(roots.real, text)
         var spellings = [text, real]
-        if roots.given != roots.real, roots.given.utf8.first == 0x2F { spellings.append(Self.joined(roots.given, text)) }
+        if roots.given != roots.real, roots.given.utf8.first == 0x2F {
+            spellings.append(Self.joined(roots.given, text))
+        }
         let key = roots.key(of: real)
         if let key, !key.utf8.elementsEqual(text.utf8) { spellings.append(key) }
         files.append(
@@ -109,6 +112,13 @@ final class FolderWalk {
                 name: text, place: key.map { .object($0) } ?? .file(real), spellings: spellings,
                 size: Int64(facts.st_size),
                 fault: facts.isRegular ? nil : .notAFile))
+    }
+
+    /// Whether it is a folder `.trash/{date}/{run}` of files that were set aside, wherever that is.
+    private func wasSetAside(_ path: [UInt8]) -> Bool {
+        let parts = path.split(separator: 0x2F).suffix(3).map(Array.init)
+        return parts.count == 3 && parts[0] == Self.trash
+            && parts[2].suffix(Self.removal.count).elementsEqual(Self.removal)
     }
 
     /// What is in a directory of such a name no path of ours leads to.

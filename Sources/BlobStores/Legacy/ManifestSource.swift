@@ -47,7 +47,8 @@ public struct ManifestSource: LegacySource {
     /// - Throws: ``LegacySourceFault`` from the listing, with the first lines that are wrong, once all were read.
     public func files() async throws -> any LegacyListing {
         ManifestListing(
-            reader: try ManifestReader(path: path, isJSON: isJSON), places: ManifestPlaces(folder: folder, bucket: bucketFolder),
+            reader: try ManifestReader(path: path, isJSON: isJSON),
+            places: ManifestPlaces(folder: folder, bucket: bucketFolder),
             bucket: bucket,
             threads: threads)
     }

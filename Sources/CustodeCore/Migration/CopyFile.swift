@@ -30,7 +30,8 @@ struct CopyFile: Sendable {
                     do {
                         try await parts.bucket.probe()
                     } catch {
-                        throw MigrationHalted(description: "the bucket: \(error); when it is back, run it again to go on")
+                        throw MigrationHalted(
+                            description: "the bucket: \(error); when it is back, run it again to go on")
                     }
                     (record.decision, record.detail) = (.unreadable, text)
                     return record
@@ -65,7 +66,8 @@ struct CopyFile: Sendable {
         record.size = blob.size
         if file.claim == nil, try await isOtherKey(match, place) {
             record.decision = .occupied
-            record.detail = "what the row refers to is itself a key of the bucket; say by a manifest which of the two is meant"
+            record.detail =
+                "what the row refers to is itself a key of the bucket; say by a manifest which of the two is meant"
             return record
         }
         if match.standing == .taken { return try await settle(record, match, body) }

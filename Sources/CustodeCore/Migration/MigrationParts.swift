@@ -53,12 +53,15 @@ public struct MigrationParts: Sendable {
         }
         // One that nobody marked may be full of files from before; but what is published must be in it.
         let published = try await collection.catalog.published(after: nil, slice: .all, limit: Self.sample)
-        guard !published.isEmpty else { return }
-        if try await bucket.facts(of: published.map(\.key)).allSatisfy({ $0 == nil }) {
+        let isStrange =
+            published.isEmpty
+            ? try await bucket.list(ListingScope(excluding: [TrashPlace.root, ".custode/"])).next() == nil
+            : try await bucket.facts(of: published.map(\.key)).allSatisfy { $0 == nil }
+        if isStrange {
             throw BrakeHeld(
                 .identity,
-                "the bucket is not marked, and nothing that was published is in it; is CUSTODE_BUCKET the right one? If so, "
-                    + "run: custode schema install --adopt")
+                "the bucket is not marked as this database's, and holds nothing of it; is CUSTODE_BUCKET the right one? If so, "
+                    + "run: custode schema install, with --adopt if it is not empty")
         }
     }
 

@@ -130,7 +130,9 @@ public struct RemoveSources: Sendable {
     private func candidates(_ page: [RecordedRewrite], _ run: CollectionRun) async throws -> [Candidate] {
         var sources: [LegacyPlace] = []
         var known: Set<LegacyPlace> = []
-        for rewrite in page where known.insert(rewrite.rewrite.source).inserted { sources.append(rewrite.rewrite.source) }
+        for rewrite in page where known.insert(rewrite.rewrite.source).inserted {
+            sources.append(rewrite.rewrite.source)
+        }
         let facts = try await SourceFacts(parts).find(sources)
         let rewrites = Dictionary(grouping: try await parts.catalog.rewrites(from: sources)) { $0.rewrite.source }
         try await settleInterrupted(zip(sources, facts).filter { $0.1 == nil }.flatMap { rewrites[$0.0] ?? [] })

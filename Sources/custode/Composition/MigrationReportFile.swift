@@ -47,7 +47,9 @@ final class MigrationReportFile: Sendable {
         guard let run else { return }
         try place.withLock { path in
             let named = (path as NSString).deletingLastPathComponent + "/migrate-\(run).jsonl"
-            guard unsafe rename(path, named) == 0 else { throw CommandFailure(description: "cannot name the report \(named)") }
+            guard unsafe rename(path, named) == 0 else {
+                throw CommandFailure(description: "cannot name the report \(named)")
+            }
             path = named
         }
     }

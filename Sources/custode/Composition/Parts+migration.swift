@@ -35,7 +35,8 @@ extension Parts {
                     policy: settings.policy, clock: clock, random: random)
                 let parts = MigrationParts(
                     catalog: try await PostgresMigration(pool: collectors, direct: try direct()), bucket: store,
-                    files: try DirectoryStore(path: "/", threads: threads, spansFileSystems: true), put: put, hashing: OpenSSLHashing(),
+                    files: try DirectoryStore(path: "/", threads: threads, spansFileSystems: true), put: put,
+                    hashing: OpenSSLHashing(),
                     collection: collectionParts(try await collection(collectors), store)
                 ) { progress.show($0) }
                 result = .success(
@@ -62,8 +63,9 @@ extension Parts {
         switch SourceName(text) {
         case .directory(let path): try FolderSource(path: path, bucket: bucketFolder, threads: scene.threads)
         case .prefix(let prefix): BucketSource(prefix: prefix, store: scene.bucket)
-        case .manifest(let path): try ManifestSource(
-            path: path, bucket: scene.bucket, bucketFolder: bucketFolder, threads: scene.threads)
+        case .manifest(let path):
+            try ManifestSource(
+                path: path, bucket: scene.bucket, bucketFolder: bucketFolder, threads: scene.threads)
         case nil: throw LegacySourceFault(SourceName.help)
         }
     }
