@@ -1,7 +1,9 @@
 import Foundation
 import Glibc
 
-/// `legacy`: makes small sound files from before, a thousand to a folder: `{n / 1000}/{n}.wav`. Prints how many.
+/// `legacy`: makes small sound files from before, `{n / 1000}/{n}.wav`.
+///
+/// Prints how many.
 struct PlantLegacy {
     let root: String
     let count: Int

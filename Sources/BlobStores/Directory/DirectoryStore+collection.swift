@@ -16,7 +16,7 @@ extension DirectoryStore: CollectableStore {
     /// What is known of objects now, in the order of the keys; `nil` where there is none.
     public func facts(of keys: [String]) async throws(BlobStoreError) -> [BlobFacts?] {
         // Of a name that the kernel has at hand they cost no change of thread.
-        if keys.count == 1, let facts = try cachedFacts(of: keys[0]) { return [facts] }
+        if keys.count == 1, let known = try cachedFacts(of: keys[0]) { return [known.facts] }
         return try await threads.perform { () throws(BlobStoreError) in
             var facts: [BlobFacts?] = []
             facts.reserveCapacity(keys.count)
@@ -63,11 +63,12 @@ extension DirectoryStore: CollectableStore {
         }
     }
 
-    private func cachedFacts(of key: String) throws(BlobStoreError) -> BlobFacts? {
+    /// What the kernel has at hand of a name; `nil` if a disk must be asked.
+    private func cachedFacts(of key: String) throws(BlobStoreError) -> (facts: BlobFacts?, isKnown: Bool)? {
         let number = Beneath.open(key, in: root, flags: Beneath.place, onlyIfCached: true)
-        guard number >= 0 else { return nil }
+        guard number >= 0 else { return Beneath.meansAbsent(-number) ? (nil, true) : nil }
         let facts = try Descriptor(number).status()
-        return facts.isRegular ? facts.blobFacts : nil
+        return (facts.isRegular ? facts.blobFacts : nil, true)
     }
 
     private func facts(of key: String) throws(BlobStoreError) -> BlobFacts? {
