@@ -154,6 +154,10 @@ struct CopyFile: Sendable {
         case halt(String)
     }
 
+    private static func settled(_ ending: (decision: MigrationDecision, detail: String?)) -> Meaning {
+        .settled(ending.decision, ending.detail)
+    }
+
     private static func meaning(of error: any Error) -> Meaning {
         switch error {
         case LegacyBody.Fault.unreadable(let text): .settled(.unreadable, text)
@@ -164,12 +168,9 @@ struct CopyFile: Sendable {
             .halt("the bucket is full, or over its quota; make room and run it again to go on")
         case let error as BlobStoreError: .passing("the bucket: \(error)")
         case CatalogError.failed(let text): .settled(.failed, text)
-        case let error as CatalogError: .passing("the database: \(error)")
+        case let error as CatalogError: .passing("\(error)")
         case Refusal.unavailable(let dependency): .passing("the \(dependency.rawValue) is away")
-        case let refusal as Refusal:
-            {
-                let (decision, detail) = MigrationRecord.meaning(of: refusal); return .settled(decision, detail)
-            }()
+        case let refusal as Refusal: settled(MigrationRecord.meaning(of: refusal))
         default: .settled(.failed, "\(error)")
         }
     }

@@ -1,7 +1,7 @@
 /// Finds out of every file of a source what it is to become.
 ///
-/// It goes through the source once, a page at a time; of what it has seen it keeps some bytes a file, to find two for one
-/// object.
+/// It goes through the source once, a page at a time; where two files may be for one object it keeps some bytes of each that
+/// it has seen.
 struct SurveySource {
     let parts: MigrationParts
     let source: any LegacySource
@@ -53,7 +53,7 @@ struct SurveySource {
                 }
                 for (number, match) in matches.enumerated() {
                     var isRepeated = false
-                    if match.standing != .superseded, match.standing != .home {
+                    if source.mayContend, match.standing != .superseded, match.standing != .home {
                         let slot = Slot(match)
                         if let first = seen[slot] {
                             isRepeated = first == place.hashValue

@@ -184,3 +184,15 @@ public enum CatalogError: Error, Sendable, Equatable {
     /// The database refused in a way that nobody foresaw; the text is for operators.
     case failed(String)
 }
+
+extension CatalogError: CustomStringConvertible {
+    /// For operators.
+    public var description: String {
+        switch self {
+        case .unavailable(let text): "the database does not answer: \(text)"
+        case .cancelled: "it was given up"
+        case .superseded: "another run has taken over"
+        case .failed(let text): "the database refused: \(text)"
+        }
+    }
+}

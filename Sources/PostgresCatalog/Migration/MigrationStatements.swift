@@ -84,10 +84,10 @@ struct MigrationStatements: Sendable {
                 case when exists (select from custode.objects o where o.key = r.ref) then 'home' else r.standing end
             from r join \(tables.jobs) j on j.id = r.job
             union all
-            select s.place, x.job_id, coalesce(j.user_id::text, ''), coalesce(j.type::text, ''), x.object, x.new_key, 'home'
+            select s.place, x.job_id, j.user_id::text, j.type::text, x.object, x.new_key, 'home'
             from unnest($3::text[]) with ordinality s (source, place)
             join custode.ref_rewrites x on x.source = s.source and x.state <> 'undone'
-            left join \(tables.jobs) j on j.id = x.job_id::\(job)
+            join \(tables.jobs) j on j.id = x.job_id::\(job)
             order by 1, 2, 5, 7
             """)
         claimed = PostgresStatement(

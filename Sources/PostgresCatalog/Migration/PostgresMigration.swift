@@ -140,10 +140,9 @@ public final class PostgresMigration: MigrationCatalog {
             for row in rows {
                 // What is nobody's, or of no kind that the policy could know, cannot be reached.
                 guard let job = JobID(try row.text(1)), let object = ObjectName(try row.text(4)),
+                    let owner = try row.optionalText(2).flatMap(UserID.init),
                     let standing = LegacyMatch.Standing(rawValue: try row.text(6))
                 else { continue }
-                let owner = UserID(try row.optionalText(2) ?? "")
-                guard let owner = owner ?? (standing == .home ? UserID("-") : nil) else { continue }
                 let found = JobObject(
                     job: job, owner: owner, type: JobType(try row.optionalText(3) ?? ""), linkEpoch: 0,
                     reference: try row.optionalText(5).map { .foreign($0) })
