@@ -73,7 +73,8 @@ struct CatalogStatements: Sendable {
         find = PostgresStatement(
             name: "find",
             """
-            select w.place, j.id::text, j.user_id::text, j.type::text, coalesce(e.epoch, 0), r.key, \(Self.recordColumns)
+            select w.place, j.id::text, j.user_id::text, j.type::text, coalesce(e.epoch, 0), r.key, \(Self.recordColumns),
+                o.job_id = j.id::text
             from unnest($1::text[], $2::text[]) with ordinality as w (job, object, place)
             join \(tables.jobs) j on j.id = w.job::\(tables.jobID.rawValue)
             left join custode.link_epochs e on e.job_id = w.job
@@ -81,20 +82,19 @@ struct CatalogStatements: Sendable {
                 select case when w.object = 'input' then j.input_ref
                     else (select a.storage_ref from custode.artifact(j.id, w.object) a) end as key
             ) r on true
-            -- A key that was published for another job says nothing here.
-            left join custode.objects o on o.key = r.key and o.job_id = j.id::text
+            left join custode.objects o on o.key = r.key
             """)
         objects = PostgresStatement(
             name: "objects",
             """
-            select j.user_id::text, r.object, r.key, \(Self.recordColumns)
+            select j.user_id::text, r.object, r.key, \(Self.recordColumns), o.job_id = j.id::text
             from \(tables.jobs) j
             left join lateral (
                 select 'input' as object, j.input_ref as key where j.input_ref is not null
                 union all
                 select k.kind, (select a.storage_ref from custode.artifact(j.id, k.kind) a)
                 from (select distinct a.kind::text as kind from \(tables.artifacts) a where a.job_id = j.id) k
-            ) r on exists (select from custode.objects o where o.key = r.key and o.job_id = j.id::text)
+            ) r on exists (select from custode.objects o where o.key = r.key)
             left join custode.objects o on o.key = r.key
             where j.id = $1::\(tables.jobID.rawValue)
             order by r.object <> 'input', r.object

@@ -72,7 +72,9 @@ public final class PostgresCatalog: Catalog {
             guard let first = rows.first, let owner = try first.optionalText(0).flatMap(UserID.init) else { return nil }
             var records: [ObjectRecord] = []
             for row in rows where try !row.isNull(1) {
-                if let record = try RowDecoding.record(row, job: JobID(id), object: row.text(1), from: 2) {
+                if let record = try RowDecoding.record(row, job: JobID(id), object: row.text(1), from: 2),
+                    try !RowDecoding.isAnothers(row, 9, record.key, owner)
+                {
                     records.append(record)
                 }
             }

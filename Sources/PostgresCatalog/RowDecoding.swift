@@ -13,11 +13,25 @@ enum RowDecoding {
         }
         var reference: JobObject.Reference?
         if let key = try row.optionalText(5) {
-            reference = try record(row, job: job, object: object, from: 5).map { .published($0) } ?? .foreign(key)
+            reference = .foreign(key)
+            if let record = try record(row, job: job, object: object, from: 5), try !isAnothers(row, 12, key, owner) {
+                reference = .published(record)
+            }
         }
         return JobObject(
             job: job, owner: owner, type: JobType(try row.optionalText(3) ?? ""),
             linkEpoch: UInt32(truncatingIfNeeded: try row.int(4)), reference: reference)
+    }
+
+    /// Whether a key was published for another job, of another user: what a row says does not make it this one's.
+    ///
+    /// - Parameter column: That which tells whether it was published for this job.
+    static func isAnothers(
+        _ row: PostgresRow, _ column: Int, _ key: String, _ owner: UserID
+    ) throws(PostgresError) -> Bool {
+        if try row.isNull(column) { return false }
+        if try row.bool(column) { return false }
+        return ObjectKey(parsing: key)?.user != owner
     }
 
     /// The key and the six columns behind it; `nil` if no publication recorded the key.

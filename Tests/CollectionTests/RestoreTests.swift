@@ -173,14 +173,14 @@ struct RestoreTests {
         }
     }
 
-    @Test("what there is nothing of is exit 1, what is no name of a run or of ours is wrong usage")
+    @Test("what there is nothing of is exit 1, what is no name of a run or no key is wrong usage")
     func usage() async throws {
         let world = try await Self.world.value()
         let before = Inventory(world.bucket)
         let key = World.key(user: "u", job: "j", "output/transcript.txt")
         for (arguments, status) in [
             (["--run", "20200101T000000Z-abcdef"], 1), (["--key", key], 1), ([], 2), (["--run", "x", "--key", key], 2),
-            (["--run", "../../etc"], 2), (["--run", ""], 2), (["--key", "legacy/file.wav"], 2),
+            (["--run", "../../etc"], 2), (["--run", ""], 2), (["--key", "legacy/file.wav"], 1),
             (["--key", "users/../jobs/x/output/transcript.txt"], 2), (["--key", ".trash/" + key], 2),
         ] as [([String], Int32)] {
             let outcome = try await world.collect(["restore"] + arguments)
