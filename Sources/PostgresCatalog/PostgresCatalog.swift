@@ -23,11 +23,7 @@ public final class PostgresCatalog: Catalog {
     ///     and as slow as the slowest, should somebody be at one of the jobs.
     /// - Throws: ``SchemaMissing``, ``SaaSTables/Fault``, `PostgresError`.
     public init(pool: PostgresPool, lookups: PostgresPool, beginsTogether: Bool = false) async throws {
-        let tables = try await pool.withConnection { connection in
-            let status = try await SchemaInstaller(connection).status()
-            guard status.isCurrent else { throw SchemaMissing(status) }
-            return try await SaaSTables(connection)
-        }
+        let tables = try await SaaSTables.ready(pool)
         self.pool = pool
         self.lookups = lookups
         self.tables = tables

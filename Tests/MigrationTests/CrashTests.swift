@@ -96,6 +96,13 @@ struct CrashTests {
         try await story.end()
     }
 
+    /// How many uploads are under way, and how many references have switched.
+    private static func steps(_ world: World) async throws -> Int {
+        let count = try await world.database.value(
+            "select (select count(*) from custode.upload_intents) + 2 * (select count(*) from custode.ref_rewrites)")
+        return count.flatMap { Int($0) } ?? 0
+    }
+
     @Test("kill −9 at any moment, with buckets behind a network", .tags(.slow), arguments: [BucketKind.s3, .supabase])
     func killedAnywhere(kind: BucketKind) async throws {
         let world = try await kind.world(Self.hasty)
@@ -105,8 +112,10 @@ struct CrashTests {
         for round in 0..<(Self.isFast ? 3 : 12) {
             try await story.add(6)
             let run = try world.launch(["migrate", "apply", "--from", story.legacy.source, "--workers", "2"])
-            // From its first steps to somewhere in the copying.
-            try await Task.sleep(for: .milliseconds(Int.random(in: 20...500, using: &generator)))
+            // From its beginning to somewhere in the copying: once so many uploads have begun or references switched.
+            let wanted = try await Self.steps(world) + Int.random(in: 0...7, using: &generator)
+            let hasCome = try await eventually { try await Self.steps(world) >= wanted || run.status != nil }
+            #expect(hasCome)
             run.signal(9)
             _ = try await run.end()
             try await story.check("round \(round)")

@@ -82,10 +82,12 @@ struct FaultTests {
             try await world.database.value("select count(*) from custode.upload_intents") == "1"
         }
         #expect(hasBegun)
+        run.signal(SIGSTOP)
         let handle = try #require(FileHandle(forWritingAtPath: legacy.path + "/a.wav"))
         try handle.seekToEnd()
         try handle.write(contentsOf: Data(repeating: 7, count: 1_000))
         try handle.close()
+        run.signal(SIGCONT)
         let outcome = try await run.end()
         #expect(outcome.status == 1 && outcome["failed"] == 1, "\(outcome)")
         #expect(try World.lines(folder.path + "/r").map(\.decision) == ["changed"])
@@ -145,7 +147,6 @@ struct FaultTests {
         let hasBegun = try await eventually { try await Self.switched(world) >= 2 }
         #expect(hasBegun)
         try await cluster.stop(immediate: true)
-        try await Task.sleep(for: .seconds(2))
         try await cluster.startAgain()
         let outcome = try await run.end(within: .seconds(120))
         if outcome.status != 0 {
@@ -199,8 +200,10 @@ struct FaultTests {
             try await world.database.value("select count(*) from custode.upload_intents") == "1"
         }
         #expect(hasBegun)
+        run.signal(SIGSTOP)
         try await world.database.sql(
             "update jobs set input_ref = 'elsewhere.wav' where id = \(TestDatabase.quote(job.id))")
+        run.signal(SIGCONT)
         let outcome = try await run.end()
         #expect(outcome.status == 0 && outcome["conflicts"] == 1 && outcome["copied"] == 0, "\(outcome)")
         #expect(try await world.reference("input", of: job) == "elsewhere.wav")

@@ -14,25 +14,20 @@ struct RemovalHazardTests {
         #expect(apply[count: "copied"] == 2)
         let key = try #require(try await world.reference("input", of: bob))
         try FileManager.default.removeItem(atPath: world.bucket + "/" + key)
-        _ = try await world.collect(["migrate", "--remove-sources", apply.outcome.runID])
+        let removal = try await world.collect(["migrate", "--remove-sources", apply.outcome.runID])
+        #expect(
+            removal.status == 1 && removal["failed"] == 1 && removal.errors.contains("the file stays"), "\(removal)")
         #expect(legacy.bytes("a.wav") == Sample.wav(), "the file stays: it is the last with Bob's bytes")
     }
 
     @Test("the same where another run made that copy")
     func twoRuns() async throws {
         let (world, legacy) = (try await World.start(), try LegacyFolder())
-        try legacy.add("a.wav", Sample.wav())
-        let jobs = [try await world.newJob(), try await world.newJob(for: world.bob)]
-        var runs: [String] = []
-        for (number, job) in jobs.enumerated() {
-            try legacy.add("m\(number).csv", Array("a.wav,\(job.id),input\n".utf8))
-            let apply = try await world.migrate("apply", from: "manifest:\(legacy.path)/m\(number).csv")
-            #expect(apply[count: "copied"] == 1)
-            runs.append(apply.outcome.runID)
-        }
+        let (jobs, runs) = try await world.sharingByTwoRuns(legacy)
         let key = try #require(try await world.reference("input", of: jobs[1]))
         try FileManager.default.removeItem(atPath: world.bucket + "/" + key)
-        _ = try await world.collect(["migrate", "--remove-sources", runs[0]])
+        let removal = try await world.collect(["migrate", "--remove-sources", runs[0]])
+        #expect(removal.status == 1 && removal["failed"] == 1, "\(removal)")
         #expect(legacy.bytes("a.wav") != nil, "Bob's copy is lost, and this is the last of his bytes")
     }
 
@@ -43,7 +38,8 @@ struct RemovalHazardTests {
         let job = try await world.legacyJob("old/a.wav")
         // It could not be migrated: a transcript is no sound.
         try await world.legacyArtifact("transcript", "a.wav", of: job)
-        _ = try await world.migrate("apply", from: "prefix:old/", "--remove-sources")
+        let apply = try await world.migrate("apply", from: "prefix:old/", "--remove-sources")
+        #expect(apply[count: "copied"] == 1 && apply[count: "failed"] == 1, "\(apply.outcome)")
         #expect(try await world.bytes(of: "old/a.wav") != nil, "the transcript's row still refers to it")
     }
 
@@ -55,7 +51,8 @@ struct RemovalHazardTests {
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: legacy.path)
         let job = try await world.legacyJob("a.wav")
         try await world.legacyArtifact("transcript", link + "/a.wav", of: job)
-        _ = try await world.migrate("apply", from: "dir:" + link, "--remove-sources")
+        let apply = try await world.migrate("apply", from: "dir:" + link, "--remove-sources")
+        #expect(apply[count: "copied"] == 1 && apply[count: "failed"] == 1, "\(apply.outcome)")
         #expect(legacy.bytes("a.wav") != nil, "the transcript's row still refers to it")
     }
 
@@ -72,7 +69,8 @@ struct RemovalHazardTests {
         try folder.add("m.csv", Array("\(legacy.path)/a.wav,\(second.id),input\n".utf8))
         let over = try await world.migrate("apply", from: "manifest:\(folder.path)/m.csv")
         #expect(over[count: "copied"] == 1)
-        _ = try await world.collect(["migrate", "--remove-sources", over.outcome.runID])
+        let removal = try await world.collect(["migrate", "--remove-sources", over.outcome.runID])
+        #expect(removal.status == 0 && removal["skipped"] == 1, "\(removal)")
         #expect(try await world.reference("input", of: first) == "a.wav")
         #expect(legacy.bytes("a.wav") != nil, "Alice's job refers to it")
     }
@@ -85,7 +83,8 @@ struct RemovalHazardTests {
         let key = try #require(try await world.reference("input", of: theirs))
         let job = try await world.legacyJob(world.bucket + "/" + key)
         #expect(try await world.get("input", of: job).status == 503)
-        _ = try await world.migrate("apply", from: "dir:\(world.bucket)/users", "--remove-sources")
+        let apply = try await world.migrate("apply", from: "dir:\(world.bucket)/users", "--remove-sources")
+        #expect(apply.outcome.status == 1 && apply[count: "copied"] == 0, "\(apply.outcome)")
         let alice = try await world.get("input", of: job)
         #expect(alice.body != sound(10_000, seed: 2), "Alice gets Bob's object")
         let bob = try await world.get("input", of: theirs)
@@ -99,7 +98,8 @@ struct RemovalHazardTests {
         let first = try await world.legacyJob("a.wav")
         let second = try await world.legacyJob("old/a.wav", for: world.bob)
         #expect(try await world.get("input", of: second).status == 200)
-        _ = try await world.migrate("apply", from: "dir:\(world.bucket)/old", "--remove-sources")
+        let apply = try await world.migrate("apply", from: "dir:\(world.bucket)/old", "--remove-sources")
+        #expect(apply[count: "copied"] == 2, "\(apply.outcome)")
         #expect(try await world.get("input", of: first).status == 200)
         let bob = try await world.get("input", of: second)
         #expect(bob.status == 200, "\(bob.summary)")
@@ -114,9 +114,12 @@ struct RemovalHazardTests {
         let run = try world.launch(
             ["migrate", "--remove-sources", apply.outcome.runID],
             tracing: ["-y", "-e", "trace=syncfs", "-e", "inject=syncfs:signal=KILL:when=1"])
-        _ = try await run.end()
-        _ = try await world.collect(["migrate", "--remove-sources", apply.outcome.runID])
-        _ = try await world.service.run("migrate", "status")
+        let killed = try await run.end()
+        #expect(killed.status == 128 + 9 && legacy.bytes("a.wav") == nil, "\(killed)")
+        let again = try await world.collect(["migrate", "--remove-sources", apply.outcome.runID])
+        #expect(again.status == 0, "\(again)")
+        let status = try await world.service.run("migrate", "status")
+        #expect(status.output.contains("the files of 0 are in their places"), "\(status.output)")
         let undo = try await world.collect(["migrate", "--undo", apply.outcome.runID])
         #expect(undo.status == 0, "the file is in .trash, and nothing knows it")
         #expect(try await world.reference("input", of: job) == "a.wav")
@@ -166,21 +169,15 @@ struct RemovalHazardTests {
         let removal = try await world.collect(["migrate", "--remove-sources", apply.outcome.runID])
         let restored = try await world.collect(["restore", "--run", removal.runID])
         #expect(restored["restored"] == 1)
-        _ = try await world.collect(["migrate", "--remove-sources", apply.outcome.runID])
+        let again = try await world.collect(["migrate", "--remove-sources", apply.outcome.runID])
+        #expect(again.status == 0 && again["found"] == 1, "\(again)")
         #expect(try await world.bytes(of: "old/a.wav") == nil)
     }
 
     @Test("a file of two runs, one of which was put back, can be set aside again")
     func sharedUndo() async throws {
         let (world, legacy) = (try await World.start(), try LegacyFolder())
-        try legacy.add("a.wav", Sample.wav())
-        let jobs = [try await world.newJob(), try await world.newJob(for: world.bob)]
-        var runs: [String] = []
-        for (number, job) in jobs.enumerated() {
-            try legacy.add("m\(number).csv", Array("a.wav,\(job.id),input\n".utf8))
-            let apply = try await world.migrate("apply", from: "manifest:\(legacy.path)/m\(number).csv")
-            runs.append(apply.outcome.runID)
-        }
+        let (_, runs) = try await world.sharingByTwoRuns(legacy)
         _ = try await world.collect(["migrate", "--remove-sources", runs[0]])
         #expect(legacy.bytes("a.wav") == nil)
         let undo = try await world.collect(["migrate", "--undo", runs[0]])

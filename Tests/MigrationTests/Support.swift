@@ -84,6 +84,20 @@ extension World {
         return job
     }
 
+    /// Two jobs, alice's and bob's, each of which a run of its own gave the same file, by a manifest; with the runs' names.
+    func sharingByTwoRuns(_ legacy: LegacyFolder) async throws -> (jobs: [TestJob], runs: [String]) {
+        try legacy.add("a.wav", Sample.wav())
+        let jobs = [try await newJob(), try await newJob(for: bob)]
+        var runs: [String] = []
+        for (number, job) in jobs.enumerated() {
+            try legacy.add("m\(number).csv", Array("a.wav,\(job.id),input\n".utf8))
+            let apply = try await migrate("apply", from: "manifest:\(legacy.path)/m\(number).csv")
+            #expect(apply[count: "copied"] == 1, "\(apply.outcome)")
+            runs.append(apply.outcome.runID)
+        }
+        return (jobs, runs)
+    }
+
     /// Adds an artifact that refers to a file from before.
     func legacyArtifact(_ kind: String, _ reference: String, of job: TestJob) async throws {
         try await database.sql(

@@ -26,7 +26,8 @@ struct UndoHazardTests {
         let apply = try await world.migrate("apply", from: legacy.source)
         #expect(apply[count: "copied"] == 1)
         try legacy.add("a.wav", [])
-        _ = try await world.collect(["migrate", "--undo", apply.outcome.runID])
+        let undo = try await world.collect(["migrate", "--undo", apply.outcome.runID])
+        #expect(undo.status == 1 && undo["failed"] == 1, "\(undo)")
         try await world.collectAll()
         let left = TestFolder.files(below: world.bucket).keys.filter { $0.contains(job.id) }
         #expect(!left.isEmpty, "Alice's sound is nowhere any more")
@@ -42,9 +43,9 @@ struct UndoHazardTests {
         // Bob's: the old application uses the name again.
         try await world.add("old/a.wav", sound(10_000, seed: 2))
         _ = try await world.legacyJob("old/a.wav", for: world.bob)
-        _ = try await world.collect(["migrate", "--undo", apply.outcome.runID])
-        let got = try await world.get("input", of: job)
-        #expect(got.body != sound(10_000, seed: 2), "Alice gets Bob's file: \(got.summary)")
+        let undo = try await world.collect(["migrate", "--undo", apply.outcome.runID])
+        #expect(undo.status == 1 && undo["failed"] == 1 && undo.errors.contains("no longer what was copied"), "\(undo)")
+        #expect(try await world.get("input", of: job).body == sound(10_000, seed: 1))
     }
 
     @Test("nor is a file")
@@ -54,10 +55,10 @@ struct UndoHazardTests {
         let job = try await world.legacyJob("a.wav")
         let apply = try await world.migrate("apply", from: legacy.source, "--remove-sources")
         try legacy.add("a.wav", sound(10_000, seed: 2))
-        _ = try await world.collect(["migrate", "--undo", apply.outcome.runID])
-        _ = try await world.migrate("apply", from: legacy.source)
-        let got = try await world.get("input", of: job)
-        #expect(got.body != sound(10_000, seed: 2), "Alice gets Bob's file: \(got.summary)")
+        let undo = try await world.collect(["migrate", "--undo", apply.outcome.runID])
+        #expect(undo.status == 1 && undo["failed"] == 1, "\(undo)")
+        #expect(try await world.migrate("apply", from: legacy.source)[count: "copied"] == 0)
+        #expect(try await world.get("input", of: job).body == sound(10_000, seed: 1))
     }
 
     @Test("a row that referred to nothing is not put back while its file is in quarantine")
@@ -69,7 +70,8 @@ struct UndoHazardTests {
         try legacy.add("m.csv", Array("bucket:old/d.txt,\(job.id),transcript\n".utf8))
         let apply = try await world.migrate("apply", from: "manifest:\(legacy.path)/m.csv", "--remove-sources")
         #expect(apply[count: "copied"] == 1)
-        _ = try await world.collect(["migrate", "--undo", apply.outcome.runID])
+        let undo = try await world.collect(["migrate", "--undo", apply.outcome.runID])
+        #expect(undo.status == 1 && undo["failed"] == 1, "\(undo)")
         try await world.collectAll()
         let left = TestFolder.files(below: world.bucket).keys.filter { $0.hasSuffix(".txt") }
         #expect(!left.isEmpty, "nothing is left of it")

@@ -12,9 +12,6 @@ public struct FolderSource: LegacySource {
     private let walk: FolderWalk.Roots
     private let threads: NIOThreadPool
 
-    /// The directory, by its path without symbolic links.
-    public var root: String { walk.real }
-
     /// A directory by its path; one that is not absolute is taken from the working directory.
     ///
     /// - Parameter bucket: The directory that is the bucket, if it is one: files in it are objects, and have keys.
@@ -42,7 +39,8 @@ public struct FolderSource: LegacySource {
 
 /// A listing whose walk one thread of the pool takes up, page by page.
 private final class FolderListing: LegacyListing {
-    // One page is asked for at a time, and each by whoever waits for it.
+    // A listing is asked for one page at a time, each after the one before has come: whichever thread of the pool walks is
+    // the only one, and the wait for it orders them.
     nonisolated(unsafe) private let walk: FolderWalk
     private let threads: NIOThreadPool
 

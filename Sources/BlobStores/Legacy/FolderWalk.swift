@@ -9,7 +9,6 @@ final class FolderWalk {
     static let pageSize = 2_000
     /// Where files that were removed lie: no source.
     private static let trash = Array(".trash".utf8)
-    private static let removal = Array("-sources".utf8)
 
     /// The directory, as it was named and as it is.
     struct Roots: Sendable {
@@ -118,7 +117,7 @@ final class FolderWalk {
     private func wasSetAside(_ path: [UInt8]) -> Bool {
         let parts = path.split(separator: 0x2F).suffix(3).map(Array.init)
         return parts.count == 3 && parts[0] == Self.trash
-            && parts[2].suffix(Self.removal.count).elementsEqual(Self.removal)
+            && RunID.removesSources(String(decoding: parts[2], as: UTF8.self))
     }
 
     /// What is in a directory of such a name no path of ours leads to.

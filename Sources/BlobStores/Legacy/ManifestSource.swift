@@ -58,8 +58,10 @@ public struct ManifestSource: LegacySource {
 private final class ManifestListing: LegacyListing {
     private static let pageSize = 2_000
 
-    // One page is asked for at a time, and each by whoever waits for it.
+    // A listing is asked for one page at a time, each after the one before has come: whichever thread of the pool reads is
+    // the only one, and the wait for it orders them.
     nonisolated(unsafe) private let reader: ManifestReader
+    // The same.
     nonisolated(unsafe) private let places: ManifestPlaces
     private let bucket: any CollectableStore
     private let threads: NIOThreadPool

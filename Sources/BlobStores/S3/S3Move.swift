@@ -14,7 +14,7 @@ struct S3Move {
     let move: BlobMove
     let mayGoOn: @Sendable () -> Bool
     var largestCopy = Self.largestCopy
-    var partSize = S3PartwiseCopy.usualPart
+    var partSize = S3ServerCopy.usualPart
 
     func run() async -> BlobMove.Outcome {
         guard mayGoOn() else { return .failed(.cancelled) }

@@ -4,7 +4,7 @@ internal import HTTPFetch
 /// Copies an object within its bucket, on the service's side: in one request, or range by range if it is too large for
 /// that.
 struct S3ServerCopy {
-    private static let stall = Duration.seconds(300)
+    static let stall = Duration.seconds(300)
 
     let store: S3Store
     let from: String
@@ -13,16 +13,11 @@ struct S3ServerCopy {
     let headers: [(name: String, value: String)]
     let conditions: [(name: String, value: String)]
     var largest = S3Move.largestCopy
-    var partSize = S3PartwiseCopy.usualPart
+    var partSize = S3ServerCopy.usualPart
     var mayGoOn: @Sendable () -> Bool = { true }
 
     func run() async throws(S3Error) {
-        guard source.size <= largest else {
-            return try await S3PartwiseCopy(
-                store: store, from: from, source: source, to: to, headers: headers, conditions: conditions,
-                partSize: partSize
-            ).run()
-        }
+        guard source.size <= largest else { return try await runInParts() }
         var request = S3Request("PUT", to)
         request.headers =
             headers + conditions + [

@@ -69,7 +69,7 @@ public enum RunID {
     }
 
     /// Whether a run is one that sets aside what was migrated.
-    static func removesSources(_ run: some StringProtocol) -> Bool { run.hasSuffix(removalMark) }
+    public static func removesSources(_ run: some StringProtocol) -> Bool { run.hasSuffix(removalMark) }
 
     /// Whether a text can be the name of a run.
     public static func isWellFormed(_ text: some StringProtocol) -> Bool {

@@ -57,21 +57,12 @@ public struct MigrateFiles: Sendable {
     public func apply(
         _ options: Options = Options(), report: @escaping @Sendable (MigrationRecord) throws -> Void
     ) async throws -> Outcome {
-        guard let lock = try await parts.catalog.lock() else { throw MigrationUnderWay() }
-        do {
-            let outcome = try await applyAlone(options, report)
-            await lock.release()
-            return outcome
-        } catch {
-            await lock.release()
-            throw error
-        }
+        try await parts.alone { try await applyAlone(options, report) }
     }
 
     private func applyAlone(
         _ options: Options, _ report: @escaping @Sendable (MigrationRecord) throws -> Void
     ) async throws -> Outcome {
-        try await parts.check()
         var planned = MigrationCounts()
         var survey = SurveySource(parts: parts, source: source)
         survey.contested = try await survey { finding, isNew in

@@ -39,6 +39,22 @@ public struct MigrationParts: Sendable {
     /// How many published objects are looked for in a bucket without a mark.
     private static let sample = 20
 
+    /// Does something that no other migration may do meanwhile, if the bucket and the database belong together.
+    ///
+    /// - Throws: ``MigrationUnderWay``, ``BrakeHeld``; what the body throws.
+    func alone<T>(_ body: () async throws -> T) async throws -> T {
+        try await check()
+        guard let lock = try await catalog.lock() else { throw MigrationUnderWay() }
+        let result: Result<T, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        await lock.release()
+        return try result.get()
+    }
+
     /// Looks whether the bucket and the database may belong together, and nothing is hidden.
     ///
     /// - Throws: ``BrakeHeld`` if not; ``CatalogError``, ``BlobStoreError``.

@@ -46,16 +46,7 @@ public struct RemoveSources: Sendable {
     public func callAsFunction(
         run: String?, source: String?, found: (MigrationRecord) throws -> Void
     ) async throws -> Report {
-        try await parts.check()
-        guard let lock = try await parts.catalog.lock() else { throw MigrationUnderWay() }
-        do {
-            let report = try await remove(run, source, found)
-            await lock.release()
-            return report
-        } catch {
-            await lock.release()
-            throw error
-        }
+        try await parts.alone { try await remove(run, source, found) }
     }
 
     private func remove(
@@ -90,8 +81,10 @@ public struct RemoveSources: Sendable {
         _ found: (MigrationRecord) throws -> Void
     ) async throws {
         var ready: [Candidate] = []
-        for candidate in try await candidates(page, run) {
-            if let (decision, detail) = try await fault(of: candidate) {
+        let candidates = try await candidates(page, run)
+        let copies = try await copies(of: candidates)
+        for candidate in candidates {
+            if let (decision, detail) = try await fault(of: candidate, copies) {
                 report.failed += 1
                 try found(Self.record(candidate, decision, detail))
             } else {
@@ -159,12 +152,19 @@ public struct RemoveSources: Sendable {
         try await parts.catalog.endRemoval(all.map(\.0), all.map(\.1))
     }
 
+    /// The sizes of the copies that jobs refer to, by their keys.
+    private func copies(of candidates: [Candidate]) async throws(BlobStoreError) -> [String: Int64] {
+        let keys = candidates.flatMap { $0.standing.filter(\.isCurrent).map(\.key) }
+        let facts = try await parts.bucket.facts(of: keys)
+        return zip(keys, facts).reduce(into: [:]) { $0[$1.0] = $1.1?.size }
+    }
+
     /// Why a file stays.
-    private func fault(of candidate: Candidate) async throws -> (MigrationDecision, String)? {
-        let current = candidate.standing.filter(\.isCurrent)
+    private func fault(
+        of candidate: Candidate, _ copies: [String: Int64]
+    ) async throws -> (MigrationDecision, String)? {
         // Of a job that is gone, or has a newer object, the copy may have been collected.
-        let copies = try await parts.bucket.facts(of: current.map(\.key))
-        for (rewrite, copy) in zip(current, copies) where copy?.size != rewrite.rewrite.facts.size {
+        for rewrite in candidate.standing where rewrite.isCurrent && copies[rewrite.key] != rewrite.rewrite.facts.size {
             return (.failed, "its copy \(rewrite.key) is not in the bucket; the file stays")
         }
         for rewrite in candidate.standing {

@@ -19,16 +19,7 @@ public struct UndoMigration: Sendable {
     public func callAsFunction(
         _ run: String, report: (MigrationRecord) throws -> Void
     ) async throws -> MigrationCounts {
-        try await parts.check()
-        guard let lock = try await parts.catalog.lock() else { throw MigrationUnderWay() }
-        do {
-            let counts = try await undo(run, report)
-            await lock.release()
-            return counts
-        } catch {
-            await lock.release()
-            throw error
-        }
+        try await parts.alone { try await undo(run, report) }
     }
 
     private func undo(_ run: String, _ report: (MigrationRecord) throws -> Void) async throws -> MigrationCounts {

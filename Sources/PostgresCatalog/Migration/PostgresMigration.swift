@@ -20,11 +20,7 @@ public final class PostgresMigration: MigrationCatalog {
     ///   - direct: How to open a connection outside a pool, past any pooler.
     /// - Throws: ``SchemaMissing``, ``SaaSTables/Fault``, `PostgresError`.
     public init(pool: PostgresPool, direct: PostgresConfiguration) async throws {
-        let tables = try await pool.withConnection { connection in
-            let status = try await SchemaInstaller(connection).status()
-            guard status.isCurrent else { throw SchemaMissing(status) }
-            return try await SaaSTables(connection)
-        }
+        let tables = try await SaaSTables.ready(pool)
         self.pool = pool
         self.direct = direct
         self.tables = tables

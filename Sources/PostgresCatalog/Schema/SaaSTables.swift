@@ -87,6 +87,17 @@ public struct SaaSTables: Sendable, Equatable {
         }
     }
 
+    /// Reads them, where the schema is the one that this program needs.
+    ///
+    /// - Throws: ``SchemaMissing``, ``Fault``, `PostgresError`.
+    static func ready(_ pool: PostgresPool) async throws -> SaaSTables {
+        try await pool.withConnection { connection in
+            let status = try await SchemaInstaller(connection).status()
+            guard status.isCurrent else { throw SchemaMissing(status) }
+            return try await SaaSTables(connection)
+        }
+    }
+
     /// The spelling under which the column's type finds an id; `nil` if none can.
     func canonical(_ id: String) -> String? {
         switch jobID {

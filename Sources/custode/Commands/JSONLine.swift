@@ -15,9 +15,13 @@ struct JSONLine {
 
     private mutating func append(_ name: String, _ json: String) { members.append("\"\(name)\":\(json)") }
 
-    private static func quoted(_ text: String) -> String {
+    private static let encoder = {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
-        return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+        return encoder
+    }()
+
+    private static func quoted(_ text: String) -> String {
+        (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import BlobStores
 import CustodeCore
 import Foundation
 import PostgresCatalog
@@ -48,28 +47,36 @@ struct MigrateBackCommand: AsyncParsableCommand {
             throw ValidationError("say plan, apply or status; or --undo RUN, or --remove-sources RUN")
         }
         let parts = Parts(try options.settings())
-        let (undo, removal, json) = (undo, removeSources, json)
+        let (undone, removed) = (undo, removeSources)
         try await MigrationEnding.exiting(json) { progress in
             try await parts.withMigration(progress) { scene in
-                if let undo {
-                    let counts = try await Interruptible.run {
-                        try await UndoMigration(scene.parts)(undo) { MigrationEnding.complain($0, progress) }
-                    }
-                    return MigrationEnding(run: undo, counts: counts, verb: "put back \(counts.matched) references")
-                }
-                let run = removal ?? ""
-                guard let source = try await scene.parts.source(of: run) else {
-                    throw LegacySourceFault("there is no migration \(run); custode migrate status tells the last one")
-                }
-                let root = source.hasPrefix("dir:") ? String(source.dropFirst("dir:".count)) : nil
-                let report = try await Interruptible.run {
-                    try await RemoveSources(scene.parts, root: root)(run: run, source: nil) {
-                        MigrationEnding.complain($0, progress)
-                    }
-                }
-                return MigrationEnding(removal: report)
+                if let undone { return try await Self.undo(undone, scene.parts, progress) }
+                return try await Self.removeSources(of: removed ?? "", scene.parts, progress)
             }
         }
+    }
+
+    private static func undo(
+        _ run: String, _ parts: MigrationParts, _ progress: ProgressLine
+    ) async throws -> MigrationEnding {
+        let counts = try await Interruptible.run {
+            try await UndoMigration(parts)(run) { MigrationEnding.complain($0, progress) }
+        }
+        return MigrationEnding(run: run, counts: counts, verb: "put back \(counts.matched) references")
+    }
+
+    private static func removeSources(
+        of run: String, _ parts: MigrationParts, _ progress: ProgressLine
+    ) async throws -> MigrationEnding {
+        guard let source = try await parts.source(of: run) else {
+            throw LegacySourceFault("there is no migration \(run); custode migrate status tells the last one")
+        }
+        let report = try await Interruptible.run {
+            try await RemoveSources(parts, root: SourceName(source)?.folder)(run: run, source: nil) {
+                MigrationEnding.complain($0, progress)
+            }
+        }
+        return MigrationEnding(removal: report)
     }
 }
 
@@ -140,7 +147,7 @@ struct MigrateApplyCommand: AsyncParsableCommand {
                     let outcome = try await MigrateFiles(scene.parts, from: source).apply(options) { try file.add($0) }
                     try file.finish(as: isOwn ? outcome.run : nil)
                     guard removes else { return (outcome, RemoveSources.Report?.none) }
-                    let remove = RemoveSources(scene.parts, root: (source as? FolderSource)?.root)
+                    let remove = RemoveSources(scene.parts, root: SourceName(source.name)?.folder)
                     return (
                         outcome,
                         try await remove(run: nil, source: source.name) { MigrationEnding.complain($0, progress) }

@@ -79,6 +79,11 @@ enum SourceName {
 
     static let help = "--from takes dir:/path, prefix:old/ (of the bucket), or manifest:/file.csv or .jsonl"
 
+    /// The directory, if it is one.
+    var folder: String? {
+        if case .directory(let path) = self { path } else { nil }
+    }
+
     init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2 else { return nil }

@@ -1,20 +1,11 @@
 internal import CustodeCore
 internal import HTTPFetch
 
-/// Copies an object that is too large for one request, range by range, on the service's side.
-struct S3PartwiseCopy {
+extension S3ServerCopy {
     static let usualPart: Int64 = 1_024 * 1_024 * 1_024
-    private static let stall = Duration.seconds(300)
 
-    let store: S3Store
-    let from: String
-    let source: S3Found
-    let to: String
-    let headers: [(name: String, value: String)]
-    let conditions: [(name: String, value: String)]
-    let partSize: Int64
-
-    func run() async throws(S3Error) {
+    /// Copies what is too large for one request, range by range.
+    func runInParts() async throws(S3Error) {
         var begin = S3Request("POST", to)
         begin.query = [("uploads", "")]
         begin.headers = headers
