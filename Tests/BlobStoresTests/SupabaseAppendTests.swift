@@ -35,7 +35,8 @@ struct SupabaseAppendTests {
 
     @Test("a piece whose reply was lost is stored once; one that is refused fails, and nothing of it stays")
     func mishaps() async throws {
-        let (bucket, proxy) = try await TestSupabase.proxied()
+        // On a machine as busy as one likes.
+        let (bucket, proxy) = try await TestSupabase.proxied(patience: .seconds(60))
         let service = try #require(bucket.service)
         let bytes = Sample.noise(13 << 20)
         proxy.loseReply(matching: Self.piece, skipping: 1)
@@ -59,7 +60,7 @@ struct SupabaseAppendTests {
 
     @Test("what is sealed after a piece failed is never told to be whole")
     func hole() async throws {
-        let (bucket, proxy) = try await TestSupabase.proxied()
+        let (bucket, proxy) = try await TestSupabase.proxied(patience: .seconds(60))
         proxy.answer(matching: Self.piece, with: .supabase(400, "403", "AccessDenied"), times: 1)
         let append = try await bucket.store.resume(nothing(), as: key("1"), expectedSize: nil)
         var failure: BlobStoreError?

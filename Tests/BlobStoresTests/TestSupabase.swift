@@ -47,29 +47,33 @@ struct TestSupabase {
 
     /// The same with a proxy before it.
     static func proxied(
-        _ configuration: SupabaseStandIn.Configuration = SupabaseStandIn.Configuration()
+        _ configuration: SupabaseStandIn.Configuration = SupabaseStandIn.Configuration(),
+        patience: Duration = .seconds(2)
     ) async throws -> (TestSupabase, FaultProxy) {
         let made = try await make(configuration)
         guard let service = made.service else { throw HarnessError("a real project is not proxied") }
         let proxy = try FaultProxy(to: service.port)
-        return (try TestSupabase(service, key: service.serviceKey, url: proxy.url, proxy: proxy), proxy)
+        return (
+            try TestSupabase(service, key: service.serviceKey, url: proxy.url, proxy: proxy, patience: patience), proxy
+        )
     }
 
     init(
         _ service: SupabaseStandIn?, key: String, bucket: String = TestSupabase.bucket, url: String? = nil,
         clock: any WallClock = RealClock(), proxy: FaultProxy? = nil,
-        left: LeftBucket? = nil
+        left: LeftBucket? = nil, patience: Duration = .seconds(2)
     ) throws {
         self.service = service
         self.left = left
         self.proxy = proxy
         folder = try TestFolder()
         fetcher = try Fetcher()
+        var configuration = SupabaseConfiguration(
+            bucket: bucket, url: url ?? service?.url ?? "", key: SupabaseConfiguration.Key(key),
+            spoolDirectory: folder.path)
+        configuration.patience = patience
         store = try SupabaseStore(
-            SupabaseConfiguration(
-                bucket: bucket, url: url ?? service?.url ?? "", key: SupabaseConfiguration.Key(key),
-                spoolDirectory: folder.path),
-            fetcher: fetcher, threads: .singleton, clock: clock, random: RealRandom())
+            configuration, fetcher: fetcher, threads: .singleton, clock: clock, random: RealRandom())
     }
 
     /// Whether the service takes such a key: its characters are a few of ASCII's.

@@ -11,8 +11,6 @@ final class SupabaseAppend: BlobAppend {
     private static let mayWait = 128 * 1_024
     /// How many small pieces may follow one another before they are put together.
     private static let mostSmall = 12
-    /// How long pieces on their way may take when they are no longer wanted.
-    private static let patience = Duration.seconds(2)
     private static let type = "application/octet-stream"
 
     private struct State {
@@ -112,7 +110,7 @@ final class SupabaseAppend: BlobAppend {
     func close() async {
         try? await drain.settle()
         // One that is cancelled may come to be after its removal: so each may end, if that does not take long.
-        let unfinished = await sending.end(patience: Self.patience).map(\.piece)
+        let unfinished = await sending.end(patience: store.configuration.patience).map(\.piece)
         let (left, id) = state.withLock { state in
             defer { state.untold = [] }
             return (state.untold + unfinished, state.staged.id)

@@ -19,6 +19,8 @@ public struct SupabaseConfiguration: Sendable {
     public var key: Key
     /// Where parts of uploads wait to be sent; unnamed files, which a crash takes with it.
     public var spoolDirectory: String
+    /// How long pieces on their way may take when they are no longer wanted; what comes later is found by tidying.
+    var patience = Duration.seconds(2)
 
     /// A bucket and the key to it.
     public init(bucket: String, url: String, key: Key, spoolDirectory: String) {
