@@ -17,6 +17,7 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let jwtKit: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -41,6 +42,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
     ],
     targets: [
         .executableTarget(
@@ -69,7 +71,7 @@ let package = Package(
             dependencies: ["CustodeCore", "Cryptography", "HTTPFetch", "CLibExpat", "CLinux", nioCore, nioPosix],
             swiftSettings: base),
         .target(name: "PostgresCatalog", dependencies: ["CustodeCore", "PostgresClient"], swiftSettings: pure),
-        .target(name: "Identity", dependencies: ["CustodeCore", "Cryptography"], swiftSettings: pure),
+        .target(name: "Identity", dependencies: ["CustodeCore", "Cryptography", jwtKit], swiftSettings: pure),
         .target(name: "PostgresClient", dependencies: ["CLibPQ", "Threads", collections], swiftSettings: base),
         .target(name: "HTTPFetch", dependencies: ["CLibCurl", "CLinux", "Threads", nioCore], swiftSettings: base),
         .target(name: "ContentSniffer", dependencies: ["CLibMagic"], swiftSettings: base),

@@ -6,6 +6,8 @@ public enum Refusal: Error, Sendable, Equatable {
     case badRequest(String)
     /// No credential, or one that is not known.
     case unauthorized(String)
+    /// A credential that is no good; the text says why, as far as its bearer may know.
+    case badCredential(String)
     /// The credential does not carry what this call needs.
     case forbidden(String)
     /// A link that was not made here, or not for this.
@@ -59,6 +61,8 @@ public enum Refusal: Error, Sendable, Equatable {
         case database
         /// The store of bytes.
         case bucket
+        /// Who issues users' tokens.
+        case issuer
         /// This process, which is stopping.
         case service
     }

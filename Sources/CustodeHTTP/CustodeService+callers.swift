@@ -9,15 +9,14 @@ extension CustodeService {
         guard let token = try Self.bearer(fields) else {
             throw Refusal.unauthorized("Send Authorization: Bearer with a service key.")
         }
-        guard let credential = try await authenticator.recognise(token) else {
-            throw Refusal.unauthorized("The credential is not known, or no longer good.")
-        }
+        let credential = try await recognise(token, exchange)
         let users = fields[values: .custodeUser]
         switch credential {
         case .user(let user):
             guard users.isEmpty else {
                 throw Refusal.badRequest("Custode-User goes with a service key; a user's token names its user itself.")
             }
+            exchange.note("user", user.text)
             return Principal(user: user, grants: [.delegate], name: "user")
         case .service(let id, let grants):
             exchange.note("caller", id)
@@ -31,6 +30,20 @@ extension CustodeService {
             return Principal(user: user, grants: grants, name: id)
         }
     }
+
+    private func recognise(_ token: String, _ exchange: Exchange) async throws -> Credential {
+        do throws(CredentialFault) {
+            guard let credential = try await authenticator.recognise(token) else { throw Self.unknownCredential }
+            return credential
+        } catch {
+            if case .rejected(let reason, _) = error { exchange.note("credential", reason) }
+            throw error
+        }
+    }
+
+    /// What is said of a credential of which nothing more is to be said.
+    static let unknownCredential = CredentialFault.rejected(
+        reason: "unknown", advice: "The credential is not known, or no longer good.")
 
     static func bearer(_ fields: HTTPFields) throws(Refusal) -> String? {
         let values = fields[values: .authorization]

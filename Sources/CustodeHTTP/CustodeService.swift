@@ -132,6 +132,7 @@ public struct CustodeService: Sendable {
         switch error {
         case CatalogError.unavailable(let text), CatalogError.failed(let text): text
         case BlobStoreError.unavailable(let text), BlobStoreError.unsettled(let text): text
+        case CredentialFault.undecided(let text): text
         default: "\(type(of: error)): \(error)"
         }
     }

@@ -108,10 +108,7 @@ public final class ServiceKeys: Sendable {
     }
 }
 
-extension ServiceKeys: Authenticator {
-    /// Recognises a service key; never a user's token.
-    public func recognise(_ token: String) async -> Credential? {
-        let entry: Entry? = recognise(token)
-        return entry.map { .service(id: $0.id, grants: $0.grants) }
-    }
+extension ServiceKeys.Entry {
+    /// The key as a credential.
+    public var credential: Credential { .service(id: id, grants: grants) }
 }

@@ -16,11 +16,13 @@ struct RefusalReplyTests {
 
     private static func all() throws -> [Refusal] {
         [
-            .badRequest("mend it"), .unauthorized("who"), .forbidden("may not"), .badLink, .notFound,
+            .badRequest("mend it"), .unauthorized("who"), .badCredential("over"), .forbidden("may not"), .badLink,
+            .notFound,
             .methodNotAllowed(["GET", "PUT"]), .requestTimeout, .exists(try record()), .linkExpired, .linkUsed,
             .preconditionFailed(current: nil), .preconditionFailed(current: try record().etag), .tooLarge(limit: 9),
             .targetTooLong, .unsupportedType("not this"), .rangeNotSatisfiable(size: 7),
-            .unavailable(.database), .unavailable(.bucket), .unavailable(.service), .bytesMissing, .noRoom,
+            .unavailable(.database), .unavailable(.bucket), .unavailable(.service), .unavailable(.issuer),
+            .bytesMissing, .noRoom,
             .uploadOffset(expected: 5, provided: 4), .uploadLength, .uploadGone("rested"), .uploadTaken,
             .checksumMismatch,
             .versionUnsupported, .tooMany("wait"),
@@ -31,7 +33,7 @@ struct RefusalReplyTests {
     private static func expected(_ refusal: Refusal) -> (status: Int, slug: String) {
         switch refusal {
         case .badRequest: (400, "bad-request")
-        case .unauthorized: (401, "unauthorized")
+        case .unauthorized, .badCredential: (401, "unauthorized")
         case .forbidden: (403, "forbidden")
         case .badLink: (403, "bad-link")
         case .notFound: (404, "not-found")
@@ -48,6 +50,7 @@ struct RefusalReplyTests {
         case .unavailable(.database): (503, "database-unavailable")
         case .unavailable(.bucket): (503, "bucket-unavailable")
         case .unavailable(.service): (503, "service-unavailable")
+        case .unavailable(.issuer): (503, "issuer-unavailable")
         case .bytesMissing: (503, "bytes-missing")
         case .noRoom: (507, "no-room")
         case .uploadOffset: (409, "mismatching-upload-offset")
@@ -94,12 +97,14 @@ struct RefusalReplyTests {
     func fields() throws {
         let tag = try Self.record().etag.text
         #expect(Reply(.unauthorized("x"), instance: "x").fields[.wwwAuthenticate] == "Bearer")
+        let invalid = Reply(.badCredential("x"), instance: "x").fields[.wwwAuthenticate]
+        #expect(invalid == #"Bearer error="invalid_token""#, "RFC 6750 §3.1")
         #expect(Reply(.methodNotAllowed(["GET", "PUT"]), instance: "x").fields[.allow] == "GET, PUT")
         #expect(Reply(.exists(try Self.record()), instance: "x").fields[.eTag] == tag)
         #expect(Reply(.preconditionFailed(current: try Self.record().etag), instance: "x").fields[.eTag] == tag)
         #expect(Reply(.preconditionFailed(current: nil), instance: "x").fields[.eTag] == nil)
         #expect(Reply(.rangeNotSatisfiable(size: 7), instance: "x").fields[.contentRange] == "bytes */7")
-        for dependency in [Refusal.Dependency.database, .bucket, .service] {
+        for dependency in [Refusal.Dependency.database, .bucket, .service, .issuer] {
             #expect(Reply(.unavailable(dependency), instance: "x").fields[.retryAfter] != nil)
         }
     }

@@ -18,15 +18,14 @@ struct ServiceKeysTests {
     }
 
     private func recognise(_ token: String, _ keys: ServiceKeys) -> ServiceKeys.Entry? {
-        keys.recognise(token) as ServiceKeys.Entry?
+        keys.recognise(token)
     }
 
     @Test("a key is recognised by the SHA-256 of its whole text, with its grants")
     func recognised() async throws {
         let keys = try ServiceKeys(file: "api:\(Self.digest):delegate,artifacts")
         #expect(recognise(Self.key, keys)?.grants == [.delegate, .artifacts])
-        let credential: Credential? = await keys.recognise(Self.key)
-        #expect(credential == .service(id: "api", grants: [.delegate, .artifacts]))
+        #expect(recognise(Self.key, keys)?.credential == .service(id: "api", grants: [.delegate, .artifacts]))
     }
 
     @Test(

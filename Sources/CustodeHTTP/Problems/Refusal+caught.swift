@@ -10,6 +10,8 @@ extension Refusal {
         case let refusal as Refusal: self = refusal
         case CatalogError.unavailable, CatalogError.cancelled: self = .unavailable(.database)
         case CatalogError.superseded: self = .uploadTaken
+        case CredentialFault.rejected(_, let advice): self = .badCredential(advice)
+        case CredentialFault.undecided: self = .unavailable(.issuer)
         case BlobStoreError.noRoom: self = .noRoom
         case BlobStoreError.absent: self = .bytesMissing
         case is BlobStoreError: self = .unavailable(.bucket)

@@ -13,6 +13,7 @@ extension Reply {
         reason = facts.slug
         switch refusal {
         case .unauthorized: fields[.wwwAuthenticate] = "Bearer"
+        case .badCredential: fields[.wwwAuthenticate] = #"Bearer error="invalid_token""#
         case .methodNotAllowed(let methods): fields[.allow] = methods.joined(separator: ", ")
         case .exists(let record): fields[.eTag] = record.etag.text
         case .preconditionFailed(let current?): fields[.eTag] = current.text
@@ -95,7 +96,8 @@ extension Refusal {
     fileprivate var facts: Facts {
         switch self {
         case .badRequest(let detail): Facts(.badRequest, "bad-request", "Bad Request", detail)
-        case .unauthorized(let detail): Facts(.unauthorized, "unauthorized", "Unauthorized", detail)
+        case .unauthorized(let detail), .badCredential(let detail):
+            Facts(.unauthorized, "unauthorized", "Unauthorized", detail)
         case .forbidden(let detail): Facts(.forbidden, "forbidden", "Forbidden", detail)
         case .badLink:
             Facts(

@@ -37,7 +37,7 @@ extension CustodeService {
         do {
             return .link(try verify(exchange, token, for: .upload, evenIfExpired: !begins))
         } catch Refusal.badLink {
-            throw Refusal.unauthorized("The credential is not known, or no longer good.")
+            throw Self.unknownCredential
         }
     }
 

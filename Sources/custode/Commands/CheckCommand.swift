@@ -1,6 +1,7 @@
 import ArgumentParser
 import CustodeCore
 import Foundation
+import HTTPFetch
 import Identity
 import PostgresCatalog
 import PostgresClient
@@ -41,6 +42,9 @@ struct CheckCommand: AsyncParsableCommand {
                 }
                 return "\(count) known"
             })
+        if let (_, url) = settings.userTokens {
+            findings.append(await finding("user tokens") { try await Self.keySet(url) })
+        }
         report(findings)
         if findings.contains(where: { !$0.isGood }) { throw ExitCode(1) }
     }
@@ -106,6 +110,25 @@ struct CheckCommand: AsyncParsableCommand {
         await pool.close()
         if let fault { throw CommandFailure(description: fault) }
         return "bucket and database belong together"
+    }
+
+    private static func keySet(_ url: String) async throws -> String {
+        let fetcher = try Fetcher(certificates: Parts.certificates)
+        let document: Result<[UInt8], any Error>
+        do {
+            document = .success(try await KeySetDownload(url: url, fetcher: fetcher).get())
+        } catch {
+            document = .failure(error)
+        }
+        await fetcher.shutdown()
+        do {
+            let count = try await KeySetSource.keyCount(in: try document.get())
+            guard count > 0 else { throw CommandFailure(description: "it holds no key for RS256") }
+            return "\(count) keys at \(url)"
+        } catch {
+            throw CommandFailure(
+                description: "\(url) gives no key set: \(error); check CUSTODE_AUTH0_ISSUER and CUSTODE_AUTH0_JWKS_URL")
+        }
     }
 
     private func finding(_ name: String, _ probe: () async throws -> String) async -> Finding {

@@ -76,7 +76,7 @@ struct Parts {
     }
 
     /// OpenSSL's own variable for a file of trusted certificates, which libcurl leaves to its callers to honour.
-    private static var certificates: String? {
+    static var certificates: String? {
         ProcessInfo.processInfo.environment["SSL_CERT_FILE"].flatMap { $0.isEmpty ? nil : $0 }
     }
 

@@ -142,13 +142,6 @@ struct SettingReader {
         return nil
     }
 
-    /// Settings of parts that this version does not have: better refused than silently without effect.
-    mutating func refuseWhatIsNotServed() {
-        for name in [SettingName.auth0Issuer, .auth0Audience, .auth0JWKSURL, .userClaim] where optional(name) != nil {
-            own.append("\(name.rawValue): this version knows service keys alone, no user tokens")
-        }
-    }
-
     /// Enough to recognise a secret's place, nothing of the secret.
     private static func masked(_ value: String) -> String {
         guard var parts = URLComponents(string: value), parts.host != nil else { return "(set)" }

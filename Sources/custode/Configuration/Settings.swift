@@ -2,6 +2,7 @@ import BlobStores
 import CustodeCore
 import CustodeHTTP
 import Foundation
+import Identity
 import Logging
 import Telemetry
 
@@ -17,6 +18,8 @@ struct Settings: CustomStringConvertible {
     var stateDirectory: String
     var linkKeysPath: String
     var serviceKeysPath: String?
+    /// Whose access tokens are taken for users', and where the keys to them are; `nil` if nobody's are.
+    var userTokens: (configuration: UserTokenConfiguration, keySetURL: String)?
     var delivery: ServiceConfiguration.Delivery
     var corsOrigins: [String]
     var environment: String
@@ -48,12 +51,12 @@ struct Settings: CustomStringConvertible {
         stateDirectory = reader.text(.stateDirectory, "/var/lib/custode")
         linkKeysPath = reader.text(.linkKeys, "\(stateDirectory)/link-keys.json")
         serviceKeysPath = reader.optional(.serviceKeys)
+        userTokens = reader.userTokens()
         delivery = reader.delivery(bucket)
         corsOrigins = reader.origins()
         environment = reader.text(.environment, "development")
         logLevel = reader.oneOf(.logLevel, Logger.Level.allCases, .info)
         logFormat = reader.oneOf(.logFormat, StderrLog.Format.allCases, isatty(STDERR_FILENO) == 1 ? .text : .json)
-        reader.refuseWhatIsNotServed()
         policyPath = reader.policyPath()
         let policy = reader.policy(policyPath)
         effective = reader.effective

@@ -96,10 +96,13 @@ struct Server {
         let keeper = UploadKeeper(
             uploads: uploads, watch: watch, store: resources.store, poll: settings.policy.collection.workerPoll,
             logger: parts.logger)
+        let keySet = try settings.userTokens.map {
+            try KeySetKeeper($0.configuration, keySetURL: $0.keySetURL, parts: parts)
+        }
         let service = CustodeService(
             configuration: configuration, policy: settings.policy, catalog: catalog, store: resources.store,
             uploads: uploads, presigner: resources.store as? any PresigningStore, sniffer: sniffer,
-            authenticator: serviceKeys,
+            authenticator: BearerTokens(serviceKeys: serviceKeys, userTokens: keySet?.tokens),
             signer: parts.signer(linkKeys, identity: identity ?? ""), clock: parts.clock, random: parts.random,
             metrics: resources.metrics, logger: parts.logger)
         let registry = resources.metrics.registry
@@ -111,7 +114,7 @@ struct Server {
             serviceKeysPath: settings.serviceKeysPath, linkKeysPath: settings.linkKeysPath, serviceKeys: serviceKeys,
             linkKeys: linkKeys, logger: parts.logger)
         var group = ServiceGroupConfiguration(
-            services: [
+            services: (keySet.map { [.init(service: $0)] } ?? []) + [
                 .init(service: reload),
                 .init(service: collector),
                 .init(service: keeper),

@@ -1,0 +1,124 @@
+internal import CustodeCore
+internal import JWTKit
+
+/// What a token whose signature is the issuer's says, and whether it is said to us, now, of a user.
+struct TokenClaims: JWTPayload {
+    private let members: [String: Claim]
+
+    init(from decoder: any Decoder) throws {
+        members = try decoder.singleValueContainer().decode([String: Claim].self)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        throw EncodingError.invalidValue(self, .init(codingPath: [], debugDescription: "tokens are not made here"))
+    }
+
+    /// Nothing: what it says is judged by ``user(_:now:)``.
+    func verify(using algorithm: some JWTAlgorithm) {}
+
+    /// The user it is a token of.
+    ///
+    /// - Throws: ``CredentialFault/rejected(reason:advice:)``.
+    func user(_ configuration: UserTokenConfiguration, now: Timestamp) throws(CredentialFault) -> UserID {
+        guard members["iss"]?.text == configuration.issuer else {
+            throw .rejected(reason: "token: iss", advice: "The token is of another issuer.")
+        }
+        guard members["aud"]?.names(configuration.audience) == true else {
+            throw .rejected(
+                reason: "token: aud", advice: "The token is not for this API; ask for one with its audience.")
+        }
+        try checkTimes(Double(now.microseconds) / 1_000_000, Self.seconds(configuration.leeway))
+        try checkKind()
+        guard let subject = members["sub"]?.text, !subject.isEmpty else {
+            throw .rejected(reason: "token: sub", advice: "The token names nobody.")
+        }
+        // A machine's token is nobody's, whatever else it claims.
+        guard !subject.hasSuffix("@clients"), members["gty"]?.text != "client-credentials" else {
+            throw .rejected(
+                reason: "token: of a machine",
+                advice: "A token of an application is no user's; services have keys of their own.")
+        }
+        guard let user = members[configuration.userClaim]?.identifier.flatMap(UserID.init) else {
+            throw .rejected(
+                reason: "token: \(configuration.userClaim)",
+                advice: "The token lacks the claim \(configuration.userClaim), which names the user here.")
+        }
+        return user
+    }
+
+    private func checkTimes(_ now: Double, _ leeway: Double) throws(CredentialFault) {
+        guard let expiry = members["exp"]?.number, now < expiry + leeway else {
+            throw .rejected(reason: "token: exp", advice: "The token's time is over; get a new one.")
+        }
+        for name in ["nbf", "iat"] {
+            guard let claim = members[name] else { continue }
+            guard let moment = claim.number, moment <= now + leeway else {
+                throw .rejected(reason: "token: \(name)", advice: "The token is not good yet; compare the clocks.")
+            }
+        }
+    }
+
+    /// ID tokens tell a client who logged in and open nothing (RFC 8725 §3.12), were they ever so much for our audience.
+    private func checkKind() throws(CredentialFault) {
+        for name in ["nonce", "at_hash", "c_hash"] where members[name] != nil {
+            throw .rejected(
+                reason: "token: an ID token", advice: "An ID token opens nothing here; send the access token.")
+        }
+    }
+
+    private static func seconds(_ duration: Duration) -> Double { duration / .seconds(1) }
+}
+
+/// The value of a claim, as far as any of ours is of its kind.
+private enum Claim: Codable, Sendable {
+    case text(String)
+    case integer(Int64)
+    case number(Double)
+    case texts([String])
+    case other
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let text = try? container.decode(String.self) {
+            self = .text(text)
+        } else if let integer = try? container.decode(Int64.self) {
+            self = .integer(integer)
+        } else if let number = try? container.decode(Double.self) {
+            self = .number(number)
+        } else if let texts = try? container.decode([String].self) {
+            self = .texts(texts)
+        } else {
+            self = .other
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {}
+
+    var text: String? { if case .text(let text) = self { text } else { nil } }
+
+    var number: Double? {
+        switch self {
+        case .integer(let integer): Double(integer)
+        case .number(let number): number
+        case .text, .texts, .other: nil
+        }
+    }
+
+    /// Text, or a whole number as text: ids of users are of either type.
+    var identifier: String? {
+        switch self {
+        case .text(let text): text
+        case .integer(let integer): String(integer)
+        case .number, .texts, .other: nil
+        }
+    }
+
+    /// Whether it is a name, or a list in which it stands (RFC 7519 §4.1.3).
+    func names(_ name: String) -> Bool {
+        switch self {
+        case .text(let text): text == name
+        case .texts(let texts): texts.contains(name)
+        case .integer, .number, .other: false
+        }
+    }
+}
