@@ -52,8 +52,10 @@ public enum Refusal: Error, Sendable, Equatable {
     case checksumMismatch
     /// The request names no version of the protocol that is spoken here.
     case versionUnsupported
-    /// The user has as many uploads open, or has uploaded as much, as may be.
-    case tooMany(String)
+    /// The caller has as many uploads open, has uploaded as much, or comes as often, as may be; the text says which.
+    ///
+    /// - Parameter retryAfter: When that may be otherwise.
+    case tooMany(String, retryAfter: Duration)
 
     /// What the service stands on.
     public enum Dependency: String, Sendable {

@@ -10,24 +10,29 @@ extension CustodeService {
             throw Refusal.unauthorized("Send Authorization: Bearer with a service key.")
         }
         let credential = try await recognise(token, exchange)
-        let users = fields[values: .custodeUser]
+        let principal = try principal(credential, exchange)
+        exchange.note("user", principal.user.text)
+        try limits.countRequest(of: principal)
+        return principal
+    }
+
+    private func principal(_ credential: Credential, _ exchange: Exchange) throws(Refusal) -> Principal {
+        let users = exchange.request.headers[values: .custodeUser]
         switch credential {
         case .user(let user):
             guard users.isEmpty else {
-                throw Refusal.badRequest("Custode-User goes with a service key; a user's token names its user itself.")
+                throw .badRequest("Custode-User goes with a service key; a user's token names its user itself.")
             }
-            exchange.note("user", user.text)
-            return Principal(user: user, grants: [.delegate], name: "user")
+            return Principal(user: user, grants: [.delegate], serviceKey: nil)
         case .service(let id, let grants):
             exchange.note("caller", id)
             guard let text = users.first else {
-                throw Refusal.forbidden("Name the user that the key acts for in Custode-User.")
+                throw .forbidden("Name the user that the key acts for in Custode-User.")
             }
             guard users.count == 1, let user = UserID(text) else {
-                throw Refusal.badRequest("Custode-User must be one id without control characters.")
+                throw .badRequest("Custode-User must be one id without control characters.")
             }
-            exchange.note("user", user.text)
-            return Principal(user: user, grants: grants, name: id)
+            return Principal(user: user, grants: grants, serviceKey: id)
         }
     }
 

@@ -12,6 +12,8 @@ public struct CustodeService: Sendable {
     let policy: Policy
     let catalog: any Catalog
     let authenticator: any Authenticator
+    let limits: CallerLimits
+    let dailyBytes: DailyBytes
     let signer: LinkSigner
     let putObject: PutObject
     let uploads: ResumableUploads
@@ -27,10 +29,12 @@ public struct CustodeService: Sendable {
     ///
     /// - Parameters:
     ///   - uploads: Those that come in several requests.
+    ///   - dailyBytes: What is left to users of their bytes for the day; flushed by somebody.
     ///   - presigner: The store, where it can let readers fetch from it directly; needed to redirect.
     public init(
         configuration: ServiceConfiguration, policy: Policy, catalog: any Catalog, store: any BlobStore,
-        uploads: ResumableUploads, presigner: (any PresigningStore)? = nil, sniffer: any TypeSniffer,
+        uploads: ResumableUploads, dailyBytes: DailyBytes, presigner: (any PresigningStore)? = nil,
+        sniffer: any TypeSniffer,
         authenticator: any Authenticator, signer: LinkSigner, clock: any WallClock,
         random: any RandomSource, metrics: any RequestMetrics, logger: Logger
     ) {
@@ -38,6 +42,8 @@ public struct CustodeService: Sendable {
         self.policy = policy
         self.catalog = catalog
         self.authenticator = authenticator
+        self.dailyBytes = dailyBytes
+        limits = CallerLimits(policy.rates)
         self.signer = signer
         putObject = PutObject(
             catalog: catalog, store: store, sniffer: sniffer, policy: policy, clock: clock, random: random)

@@ -55,6 +55,8 @@ final class Exchange {
     /// How many bytes of the body were read.
     private(set) var received: Int64 = 0
     private var bodyHasEnded = false
+    /// What the body takes of its user's bytes.
+    var allowance: DailyBytes.Allowance?
 
     /// - Parameter notesFacts: Whether somebody will want to know more of it than the reply tells.
     init(request: Request, channel: any Channel, id: String, notesFacts: Bool = false) {
@@ -165,6 +167,7 @@ final class Exchange {
                     return nil
                 }
                 exchange.received += Int64(piece.readableBytes)
+                try exchange.allowance?.take(piece.readableBytes)
                 exchange.stopSignal.notePiece()
                 return piece
             }

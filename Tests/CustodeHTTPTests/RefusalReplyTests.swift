@@ -25,7 +25,7 @@ struct RefusalReplyTests {
             .bytesMissing, .noRoom,
             .uploadOffset(expected: 5, provided: 4), .uploadLength, .uploadGone("rested"), .uploadTaken,
             .checksumMismatch,
-            .versionUnsupported, .tooMany("wait"),
+            .versionUnsupported, .tooMany("wait", retryAfter: .milliseconds(1_200)),
         ]
     }
 
@@ -97,6 +97,8 @@ struct RefusalReplyTests {
     func fields() throws {
         let tag = try Self.record().etag.text
         #expect(Reply(.unauthorized("x"), instance: "x").fields[.wwwAuthenticate] == "Bearer")
+        let wait = { (wait: Duration) in Reply(.tooMany("x", retryAfter: wait), instance: "x").fields[.retryAfter] }
+        #expect([Duration.zero, .seconds(2), .milliseconds(2_001)].map(wait) == ["1", "2", "3"])
         let invalid = Reply(.badCredential("x"), instance: "x").fields[.wwwAuthenticate]
         #expect(invalid == #"Bearer error="invalid_token""#, "RFC 6750 §3.1")
         #expect(Reply(.methodNotAllowed(["GET", "PUT"]), instance: "x").fields[.allow] == "GET, PUT")

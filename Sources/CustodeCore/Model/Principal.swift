@@ -12,14 +12,14 @@ public struct Principal: Sendable, Equatable {
     public let user: UserID
     /// What the credential grants.
     public let grants: Set<Grant>
-    /// What to call the caller in logs: a key id, never a secret.
-    public let name: String
+    /// The id of the service key that it came with; `nil` if it was a token of the user's own.
+    public let serviceKey: String?
 
     /// A caller whose credential has been checked.
-    public init(user: UserID, grants: Set<Grant>, name: String) {
+    public init(user: UserID, grants: Set<Grant>, serviceKey: String?) {
         self.user = user
         self.grants = grants
-        self.name = name
+        self.serviceKey = serviceKey
     }
 
     /// Whether it may read objects.

@@ -22,6 +22,10 @@ extension Policy {
             expires: reader.duration("uploads.expires", default: .seconds(86_400)),
             maximumOpenPerUser: reader.count("uploads.max_open_per_user", default: 100),
             maximumBytesPerUserPerDay: reader.bytes("uploads.max_bytes_per_user_per_day", default: 1 << 40))
+        rates = Rates(
+            serviceKey: Self.readRate("service_key", &reader), user: Self.readRate("user", &reader),
+            userToken: Self.readRate(
+                "user_token", &reader, CallerRate(requestsPerSecond: 50, burst: 500, linksPerMinute: 3_000)))
         collection = Self.readCollection(&reader)
         // What could not be read is no ground to blame something else.
         if reader.faults.isEmpty {
@@ -71,6 +75,16 @@ extension Policy {
         }
         if rules.isEmpty { reader.fault("jobs: missing; say for each job type what its input may be") }
         return rules
+    }
+
+    private static func readRate(
+        _ name: String, _ reader: inout PolicyReader,
+        _ usual: CallerRate = CallerRate(requestsPerSecond: 0, burst: 0, linksPerMinute: 0)
+    ) -> CallerRate {
+        CallerRate(
+            requestsPerSecond: reader.count("rates.\(name).requests_per_second", default: usual.requestsPerSecond),
+            burst: reader.count("rates.\(name).burst", default: usual.burst),
+            linksPerMinute: reader.count("rates.\(name).links_per_minute", default: usual.linksPerMinute))
     }
 
     private static func readCollection(_ reader: inout PolicyReader) -> Collection {

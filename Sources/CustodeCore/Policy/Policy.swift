@@ -8,6 +8,8 @@ public struct Policy: Sendable, Equatable {
     public var links: Links
     /// The bounds of uploads.
     public var uploads: Uploads
+    /// How often callers may come.
+    public var rates: Rates
     /// How what nobody refers to is collected.
     public var collection: Collection
 
@@ -48,6 +50,26 @@ public struct Policy: Sendable, Equatable {
         public var maximumOpenPerUser: Int
         /// How many bytes a user may upload in a day.
         public var maximumBytesPerUserPerDay: Int64
+    }
+
+    /// How often callers may come, at each replica.
+    public struct Rates: Sendable, Equatable {
+        /// Each service key, whomever it acts for.
+        public var serviceKey: CallerRate
+        /// Each user that service keys act for.
+        public var user: CallerRate
+        /// Each user that comes with a token of its own.
+        public var userToken: CallerRate
+    }
+
+    /// How often one caller may come; 0 is without a limit.
+    public struct CallerRate: Sendable, Equatable {
+        /// How many requests a second, in the long run.
+        public var requestsPerSecond: Int
+        /// How many requests at once, after a rest.
+        public var burst: Int
+        /// How many links a minute; as many at once, after a rest.
+        public var linksPerMinute: Int
     }
 
     /// How what nobody refers to is collected.

@@ -56,6 +56,11 @@ public struct PutObject: Sendable {
         let rule: Policy.ObjectRule
         let limit: Int64
         let expectation: Publication.Expectation
+
+        /// Whose bytes they will be.
+        public var owner: UserID { found.owner }
+        /// How many there will be; `nil` if that is not known.
+        public var length: Int64? { request.length }
     }
 
     /// An object of the same store that is read as the body.

@@ -110,7 +110,7 @@ extension ResumableUploads {
         while let piece = try await next(&iterator, request, &session) {
             received += Int64(piece.readableBytes)
             guard received <= limit else { throw Refusal.tooLarge(limit: limit) }
-            guard received <= room else { throw Self.tooMuchToday }
+            guard received <= room else { throw DailyBytes.tooMuch }
             checksum?.update(piece)
             guard refusal == nil else { continue }
             do {
@@ -129,9 +129,6 @@ extension ResumableUploads {
         return try await conclude(&session, request)
     }
 
-    static let tooMuchToday = Refusal.tooMany(
-        "This user has uploaded as much today as may be; go on tomorrow.")
-
     /// How many bytes an upload may have today: those of a length told at its beginning were counted there.
     private func room(
         for held: ResumableUpload, _ upload: ResumableUpload, _ request: Append
@@ -139,7 +136,7 @@ extension ResumableUploads {
         guard held.length == nil else { return .max }
         let room = try await uploads.room(for: held, policy.uploads)
         let wanted = upload.length ?? request.count.map { held.offset + $0 } ?? held.offset
-        guard wanted <= room else { throw Self.tooMuchToday }
+        guard wanted <= room else { throw DailyBytes.tooMuch }
         return room
     }
 

@@ -133,8 +133,9 @@ extension ResumableUploads {
         case .created: return upload
         case .tooManyOpen:
             throw Refusal.tooMany(
-                "\(policy.uploads.maximumOpenPerUser) uploads of this user are open; finish or delete some.")
-        case .tooManyBytes: throw Self.tooMuchToday
+                "\(policy.uploads.maximumOpenPerUser) uploads of this user are open; finish or delete some.",
+                retryAfter: .seconds(60))
+        case .tooManyBytes: throw DailyBytes.tooMuch
         }
     }
 

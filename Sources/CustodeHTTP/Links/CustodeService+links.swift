@@ -12,6 +12,7 @@ extension CustodeService {
         let wanted = try LinkRequest.decode(
             LinkRequest.self, from: await exchange.smallBody(limit: Self.largestBody))
         let terms = try terms(wanted, principal)
+        try limits.countLinks(1, of: principal)
         let found = try await catalog.find(job, terms.object)
         var json = JSONText()
         json.append(try link(to: found, terms, principal))
@@ -26,6 +27,7 @@ extension CustodeService {
         guard batch.count <= Self.largestBatch else {
             throw Refusal.badRequest("At most \(Self.largestBatch) links are made at once.")
         }
+        try limits.countLinks(batch.count, of: principal)
         let wanted = batch.map { item in
             Result { () throws(Refusal) in
                 guard let job = item.jobID else { throw .badRequest("job_id is missing.") }

@@ -48,7 +48,9 @@ extension CustodeService {
         let outcome: PutObject.Outcome
         switch decision {
         case .alreadyThere(let record): outcome = PutObject.Outcome(record: record, created: false)
-        case .proceed(let admission): outcome = try await putObject(admission, body: exchange.body())
+        case .proceed(let admission):
+            exchange.allowance = try await dailyBytes.begin(admission.owner, length: admission.length)
+            outcome = try await putObject(admission, body: exchange.body())
         }
         var reply = stored(outcome)
         // Of the draft, and all in one.

@@ -19,7 +19,7 @@ extension Reply {
         case .preconditionFailed(let current?): fields[.eTag] = current.text
         case .rangeNotSatisfiable(let size): fields[.contentRange] = "bytes */\(size)"
         case .unavailable: fields[.retryAfter] = "5"
-        case .tooMany: fields[.retryAfter] = "60"
+        case .tooMany(_, let wait): fields[.retryAfter] = String(max(1, Int64((wait / .seconds(1)).rounded(.up))))
         case .versionUnsupported: fields[.tusVersion] = TusVersion.supported
         case .uploadOffset(let expected, _):
             fields[.uploadOffset] = String(expected)
@@ -166,7 +166,7 @@ extension Refusal {
             Facts(
                 .preconditionFailed, "tus-version", "Precondition Failed",
                 "Send Tus-Resumable: \(TusVersion.supported).")
-        case .tooMany(let detail): Facts(.tooManyRequests, "too-many", "Too Many Requests", detail)
+        case .tooMany(let detail, _): Facts(.tooManyRequests, "too-many", "Too Many Requests", detail)
         }
     }
 

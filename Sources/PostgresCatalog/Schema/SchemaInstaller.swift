@@ -55,6 +55,7 @@ public struct SchemaInstaller: Sendable {
             try await connection.execute(script: SchemaSteps.condemning(tables))
             try await connection.execute(script: SchemaSteps.restoring)
             try await connection.execute(script: SchemaSteps.triggerFunctions)
+            try await connection.execute(script: SchemaSteps.usageFunctions)
             try await connection.execute(script: SchemaSteps.uploadFunctions)
             try await connection.execute(script: SchemaSteps.rewriting(tables))
             let hasTriggers = try await makeTriggers(tables, connection)

@@ -85,12 +85,10 @@ extension SchemaSteps {
             -- One after the other, so that two at once cannot both be the last that may be.
             perform set_config('lock_timeout', '3s', true),
                 pg_advisory_xact_lock(hashtextextended('custode-user:' || p_user, 0));
-            select count(*) filter (where u.state in ('receiving', 'completing') and u.expires_at > clock_timestamp()),
-                -- What is made of others came with those.
-                coalesce(sum(case when u.state = 'ended' then u.received else greatest(u.received, u.length) end)
-                    filter (where u.created_at > clock_timestamp() - interval '1 day' and u.parts = '{}'), 0)
-                into v_open, v_bytes
-                from custode.uploads u where u.user_id = p_user;
+            select count(*) into v_open from custode.uploads u
+                where u.user_id = p_user and u.state in ('receiving', 'completing')
+                    and u.expires_at > clock_timestamp();
+            v_bytes := custode.received_today(p_user);
             if v_open >= p_most_open then return 'open'; end if;
             if p_parts = '{}' and v_bytes + coalesce(p_length, 0) > p_most_bytes then return 'bytes'; end if;
             insert into custode.uploads (id, user_id, dialect, job_id, job_type, object, claim, filename, expected,

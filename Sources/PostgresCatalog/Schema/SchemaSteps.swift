@@ -3,7 +3,7 @@ enum SchemaSteps {
     /// What takes the schema from each version to the next.
     ///
     /// A published step is never changed.
-    static let all = [first, collection, claims, uploads, migration]
+    static let all = [first, collection, claims, uploads, migration, usage]
 
     private static let first = """
         create schema custode;

@@ -23,10 +23,10 @@ struct UploadStatements: Sendable {
     let room = PostgresStatement(
         name: "room_of_resumable",
         """
-        select ($3::bigint - coalesce(sum(
-            case when u.state = 'ended' then u.received else greatest(u.received, u.length) end), 0))::bigint
-        from custode.uploads u
-        where u.user_id = $2 and u.id <> $1 and u.created_at > clock_timestamp() - interval '1 day' and u.parts = '{}'
+        select ($3::bigint - custode.received_today($2) + coalesce((
+            select case when u.state = 'ended' then u.received else greatest(u.received, u.length) end
+            from custode.uploads u
+            where u.id = $1 and u.created_at > clock_timestamp() - interval '1 day' and u.parts = '{}'), 0))::bigint
         """)
     let find = PostgresStatement(
         name: "find_resumable",

@@ -93,6 +93,7 @@ struct Server {
         let uploads = ResumableUploads(
             catalog: catalog, store: resources.store, sniffer: sniffer, checksums: OpenSSLHashing(), watch: watch,
             policy: settings.policy, clock: parts.clock, random: parts.random)
+        let dailyBytes = DailyBytes(catalog: catalog, settings.policy.uploads)
         let keeper = UploadKeeper(
             uploads: uploads, watch: watch, store: resources.store, poll: settings.policy.collection.workerPoll,
             logger: parts.logger)
@@ -101,7 +102,7 @@ struct Server {
         }
         let service = CustodeService(
             configuration: configuration, policy: settings.policy, catalog: catalog, store: resources.store,
-            uploads: uploads, presigner: resources.store as? any PresigningStore, sniffer: sniffer,
+            uploads: uploads, dailyBytes: dailyBytes, presigner: resources.store as? any PresigningStore, sniffer: sniffer,
             authenticator: BearerTokens(serviceKeys: serviceKeys, userTokens: keySet?.tokens),
             signer: parts.signer(linkKeys, identity: identity ?? ""), clock: parts.clock, random: parts.random,
             metrics: resources.metrics, logger: parts.logger)
@@ -118,6 +119,7 @@ struct Server {
                 .init(service: reload),
                 .init(service: collector),
                 .init(service: keeper),
+                .init(service: UsageKeeper(dailyBytes: dailyBytes, logger: parts.logger)),
                 .init(service: listener(settings.adminListen, parts.logger, admin.respond)),
                 .init(service: listener(settings.listen, parts.logger, service.respond)),
             ],

@@ -26,7 +26,7 @@ struct UploadBench {
     }
 
     static func principal(_ grants: Set<Grant> = [.delegate, .artifacts], user: UserID = Sample.user) -> Principal {
-        Principal(user: user, grants: grants, name: "test")
+        Principal(user: user, grants: grants, serviceKey: "test")
     }
 
     static func request(_ change: (inout PutObject.Request) -> Void = { _ in }) -> PutObject.Request {

@@ -1,0 +1,169 @@
+import CustodeTesting
+import Foundation
+import Testing
+
+@Suite("How much and how often: 429 with Retry-After")
+struct LimitTests {
+    private static func expectTooMany(_ reply: RawResponse, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        expectProblem(reply, 429, sourceLocation: sourceLocation)
+        let wait = try #require(reply.header("Retry-After").flatMap { Int($0) }, sourceLocation: sourceLocation)
+        #expect(wait >= 1, sourceLocation: sourceLocation)
+    }
+
+    /// Sends until one is refused, and returns how many were not.
+    private static func taken(upTo most: Int, _ send: () async throws -> RawResponse) async throws -> (Int, RawResponse) {
+        for count in 0..<most {
+            let reply = try await send()
+            if reply.status == 429 { return (count, reply) }
+        }
+        throw HarnessError("\(most) were taken")
+    }
+
+    @Test("a key that comes too often is told when to come again, whomever it acts for; another key is not held up")
+    func perKey() async throws {
+        let world = try await World.start(settings: [
+            "CUSTODE_POLICY_RATES_SERVICE_KEY_REQUESTS_PER_SECOND": "1", "CUSTODE_POLICY_RATES_SERVICE_KEY_BURST": "10",
+        ])
+        let job = try await world.newJob()
+        let path = "/v1/jobs/\(job.id)/objects"
+        var users = [world.alice, world.bob].makeIterator()
+        let (count, refused) = try await Self.taken(upTo: 20) {
+            try await world.send("GET", path, as: .user(users.next() ?? world.alice))
+        }
+        #expect((10...11).contains(count))
+        try Self.expectTooMany(refused)
+        #expect(try await world.send("GET", path, as: .delegate(world.alice)).status == 200)
+        let wait = try #require(refused.header("Retry-After").flatMap { Int($0) })
+        try await Task.sleep(for: .seconds(wait))
+        #expect(try await world.send("GET", path).status == 200)
+        try await world.close()
+    }
+
+    @Test("a user for whom keys come too often is held up, whatever the keys; another user is not, and links work on")
+    func perUser() async throws {
+        let world = try await World.start(settings: [
+            "CUSTODE_POLICY_RATES_USER_REQUESTS_PER_SECOND": "1", "CUSTODE_POLICY_RATES_USER_BURST": "10",
+        ])
+        let job = try await world.jobWithInput()
+        let link = try await world.link("input", of: job)
+        let path = "/v1/jobs/\(job.id)/objects"
+        var callers = [Caller.alice, .delegate(world.alice), .alice].makeIterator()
+        let (_, refused) = try await Self.taken(upTo: 20) {
+            try await world.send("GET", path, as: callers.next() ?? .alice)
+        }
+        try Self.expectTooMany(refused)
+        try Self.expectTooMany(try await world.send("GET", path, as: .delegate(world.alice)))
+        #expect(try await world.send("GET", path, as: .bob).status == 404)
+        #expect(try await world.send("GET", link, as: .stranger).status == 200)
+        try await world.close()
+    }
+
+    @Test("a user with a token of its own has a limit of its own, and one by default")
+    func perToken() async throws {
+        let tokens = try await TokenWorld.start(settings: [
+            "CUSTODE_POLICY_RATES_USER_TOKEN_REQUESTS_PER_SECOND": "1", "CUSTODE_POLICY_RATES_USER_TOKEN_BURST": "5",
+        ])
+        let job = try await tokens.world.newJob()
+        let (one, other) = (
+            try await tokens.issuer.token(tokens.world.alice), try await tokens.issuer.token(tokens.world.alice, ["x": 1])
+        )
+        var turn = false
+        let (count, refused) = try await Self.taken(upTo: 10) {
+            turn.toggle()
+            return try await tokens.answer(to: turn ? one : other, for: job)
+        }
+        #expect((5...6).contains(count))
+        try Self.expectTooMany(refused)
+        #expect(try await tokens.world.send("GET", "/v1/jobs/\(job.id)/objects").status == 200)
+        let bob = try await tokens.issuer.token(tokens.world.bob)
+        #expect(try await tokens.answer(to: bob, for: job).status == 404)
+        try await tokens.world.close()
+    }
+
+    @Test("links are counted one by one, minted singly or in batches; a batch that is too much makes none")
+    func links() async throws {
+        let world = try await World.start(settings: ["CUSTODE_POLICY_RATES_USER_LINKS_PER_MINUTE": "10"])
+        let job = try await world.jobWithInput()
+        let batch = { (count: Int) in
+            try await world.send(
+                "POST", "/v1/links",
+                body: .json(["links": .array(Array(repeating: ["job_id": .string(job.id), "object": "input"], count: count))]))
+        }
+        #expect(try await batch(8).status == 200)
+        try Self.expectTooMany(try await batch(3))
+        #expect(try await world.mint("input", of: job).status == 201)
+        #expect(try await batch(1).status == 200)
+        try Self.expectTooMany(try await world.mint("input", of: job))
+        #expect(try await world.get("input", of: job).status == 200, "what is no minting is not counted as such")
+        try await world.close()
+    }
+
+    @Test("a user's bytes of a day: plain and resumable uploads together, announced or not, at every replica")
+    func bytes() async throws {
+        let world = try await World.start(settings: ["CUSTODE_POLICY_UPLOADS_MAX_BYTES_PER_USER_PER_DAY": "100KiB"])
+        let jobs = try await world.newJobs(6)
+        let text = { (size: Int) in Array(Sample.text().prefix(10)) + [UInt8](repeating: 0x61, count: size - 10) }
+        #expect(try await world.put("transcript", of: jobs[0], text(40 << 10)).status == 201)
+        try await world.expectNothingLeft {
+            try Self.expectTooMany(try await world.put("transcript", of: jobs[1], text(61 << 10)))
+            let chunked = try await world.send(
+                "PUT", jobs[1].path("transcript"), body: .chunked([text(30 << 10), text(31 << 10)]))
+            try Self.expectTooMany(chunked)
+        }
+        // What was sent and refused was sent.
+        try Self.expectTooMany(try await world.put("transcript", of: jobs[1], text(1 << 10)))
+        #expect(try await world.put("transcript", of: try await world.newJob(for: world.bob), text(1 << 10)).status == 201)
+        let resumable = { @Sendable (length: Int) in
+            try await world.send(
+                "POST", "/v1/uploads",
+                headers: [
+                    "Tus-Resumable": "1.0.0", "Upload-Length": "\(length)",
+                    "Upload-Metadata": "job \(Data(jobs[2].id.utf8).base64EncodedString()),object dHJhbnNjcmlwdA==",
+                ])
+        }
+        #expect(try await eventually { try await resumable(1 << 10).status == 429 })
+        try await world.service.kill9()
+        try await world.service.start()
+        try Self.expectTooMany(try await world.put("transcript", of: jobs[3], text(1 << 10)))
+        try await world.close()
+    }
+
+    @Test("of a hundred uploads at once no more are taken than the day has bytes for")
+    func atOnce() async throws {
+        let world = try await World.start(settings: ["CUSTODE_POLICY_UPLOADS_MAX_BYTES_PER_USER_PER_DAY": "10KiB"])
+        let jobs = try await world.newJobs(60)
+        let statuses = try await withThrowingTaskGroup { group in
+            for job in jobs {
+                group.addTask {
+                    try await world.put("transcript", of: job, [UInt8](repeating: 0x61, count: 1 << 10)).status
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(statuses.count { $0 == 201 } == 10)
+        #expect(statuses.allSatisfy { [201, 429].contains($0) })
+        try await world.close()
+    }
+
+    @Test("open uploads are counted: one too many is 429, until one is deleted")
+    func open() async throws {
+        let world = try await World.start(settings: ["CUSTODE_POLICY_UPLOADS_MAX_OPEN_PER_USER": "3"])
+        let job = try await world.newJob()
+        let create = {
+            try await world.send(
+                "POST", "/v1/uploads",
+                headers: [
+                    "Tus-Resumable": "1.0.0", "Upload-Length": "10",
+                    "Upload-Metadata": "job \(Data(job.id.utf8).base64EncodedString()),object dHJhbnNjcmlwdA==",
+                ])
+        }
+        var places: [String] = []
+        for _ in 0..<3 { places.append(try #require(try await create().header("Location"))) }
+        try Self.expectTooMany(try await create())
+        let deleted = try await world.send(
+            "DELETE", try World.target(of: places[0]), headers: ["Tus-Resumable": "1.0.0"])
+        #expect(deleted.status == 204)
+        #expect(try await create().status == 201)
+        try await world.close()
+    }
+}
