@@ -19,14 +19,16 @@ struct RateLimiterTests {
         #expect(limiter.take(for: "a", now: Self.start + .milliseconds(500)) == nil)
         #expect(limiter.take(for: "a", now: Self.start + .milliseconds(500)) != nil)
         for _ in 0..<5 { #expect(limiter.take(for: "a", now: Self.start + .seconds(10)) == nil, "rested") }
-        #expect(limiter.take(for: "a", now: Self.start + .seconds(10)) != nil, "a rest is worth one burst, however long")
+        #expect(
+            limiter.take(for: "a", now: Self.start + .seconds(10)) != nil, "a rest is worth one burst, however long")
     }
 
     @Test("in the long run nobody gets more than so many a second and one burst")
     func longRun() {
         let limiter = Self.limiter(10, 20)
         var taken = 0
-        for millisecond in 0..<60_000 where limiter.take(for: "a", now: Self.start + .milliseconds(millisecond)) == nil {
+        for millisecond in 0..<60_000 where limiter.take(for: "a", now: Self.start + .milliseconds(millisecond)) == nil
+        {
             taken += 1
         }
         #expect(taken == 20 + 600 - 1)

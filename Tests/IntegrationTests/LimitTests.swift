@@ -11,7 +11,8 @@ struct LimitTests {
     }
 
     /// Sends until one is refused, and returns how many were not.
-    private static func taken(upTo most: Int, _ send: () async throws -> RawResponse) async throws -> (Int, RawResponse) {
+    private static func taken(upTo most: Int, _ send: () async throws -> RawResponse) async throws -> (Int, RawResponse)
+    {
         for count in 0..<most {
             let reply = try await send()
             if reply.status == 429 { return (count, reply) }
@@ -65,7 +66,8 @@ struct LimitTests {
         ])
         let job = try await tokens.world.newJob()
         let (one, other) = (
-            try await tokens.issuer.token(tokens.world.alice), try await tokens.issuer.token(tokens.world.alice, ["x": 1])
+            try await tokens.issuer.token(tokens.world.alice),
+            try await tokens.issuer.token(tokens.world.alice, ["x": 1])
         )
         var turn = false
         let (count, refused) = try await Self.taken(upTo: 10) {
@@ -87,7 +89,9 @@ struct LimitTests {
         let batch = { (count: Int) in
             try await world.send(
                 "POST", "/v1/links",
-                body: .json(["links": .array(Array(repeating: ["job_id": .string(job.id), "object": "input"], count: count))]))
+                body: .json([
+                    "links": .array(Array(repeating: ["job_id": .string(job.id), "object": "input"], count: count))
+                ]))
         }
         #expect(try await batch(8).status == 200)
         try Self.expectTooMany(try await batch(3))
@@ -112,7 +116,8 @@ struct LimitTests {
         }
         // What was sent and refused was sent.
         try Self.expectTooMany(try await world.put("transcript", of: jobs[1], text(1 << 10)))
-        #expect(try await world.put("transcript", of: try await world.newJob(for: world.bob), text(1 << 10)).status == 201)
+        #expect(
+            try await world.put("transcript", of: try await world.newJob(for: world.bob), text(1 << 10)).status == 201)
         let resumable = { @Sendable (length: Int) in
             try await world.send(
                 "POST", "/v1/uploads",

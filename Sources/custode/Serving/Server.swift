@@ -102,7 +102,8 @@ struct Server {
         }
         let service = CustodeService(
             configuration: configuration, policy: settings.policy, catalog: catalog, store: resources.store,
-            uploads: uploads, dailyBytes: dailyBytes, presigner: resources.store as? any PresigningStore, sniffer: sniffer,
+            uploads: uploads, dailyBytes: dailyBytes, presigner: resources.store as? any PresigningStore,
+            sniffer: sniffer,
             authenticator: BearerTokens(serviceKeys: serviceKeys, userTokens: keySet?.tokens),
             signer: parts.signer(linkKeys, identity: identity ?? ""), clock: parts.clock, random: parts.random,
             metrics: resources.metrics, logger: parts.logger)
