@@ -13,6 +13,7 @@ final class ConnectionWatch: ChannelDuplexHandler {
 
     private let limits: ConnectionLimits
     private let activity: ConnectionActivity
+    private let census: ConnectionCensus?
     private var timer: RepeatedTask?
     /// Whether the service wants bytes and the client has not sent them.
     private var isReading = false
@@ -21,8 +22,9 @@ final class ConnectionWatch: ChannelDuplexHandler {
     private var unsent = 0
     private var unsentSince = NIODeadline.now()
 
-    init(limits: ConnectionLimits, activity: ConnectionActivity) {
+    init(limits: ConnectionLimits, activity: ConnectionActivity, census: ConnectionCensus? = nil) {
         self.limits = limits
+        self.census = census
         self.activity = activity
     }
 
@@ -61,7 +63,8 @@ final class ConnectionWatch: ChannelDuplexHandler {
         let now = NIODeadline.now()
         if hasStalled(context, now) { return context.close(promise: nil) }
         switch activity.phase {
-        case .idle where now - activity.since > limits.idle, .linger where now - activity.since > limits.linger:
+        case .idle where now - activity.since > (census?.isCrowded == true ? limits.idleInCrowd : limits.idle),
+            .linger where now - activity.since > limits.linger:
             context.close(promise: nil)
         case .head where now - activity.since > limits.head:
             context.fireUserInboundEventTriggered(ConnectionTimeout.head)

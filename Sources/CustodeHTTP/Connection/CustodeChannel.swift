@@ -17,10 +17,17 @@ public struct CustodeChannel: HTTPChannelHandler {
     /// What answers requests.
     public let responder: HTTPChannelHandler.Responder
     private let limits: ConnectionLimits
+    private let census: ConnectionCensus?
 
     /// A connection whose requests go to a responder.
-    public init(limits: ConnectionLimits, responder: @escaping HTTPChannelHandler.Responder) {
+    ///
+    /// - Parameter census: The listener's, which it counts its connections by.
+    public init(
+        limits: ConnectionLimits, census: ConnectionCensus? = nil,
+        responder: @escaping HTTPChannelHandler.Responder
+    ) {
         self.limits = limits
+        self.census = census
         self.responder = responder
     }
 
@@ -36,7 +43,7 @@ public struct CustodeChannel: HTTPChannelHandler {
             let activity = ConnectionActivity()
             let pipeline = channel.pipeline.syncOperations
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
-            try pipeline.addHandler(ConnectionWatch(limits: limits, activity: activity))
+            try pipeline.addHandler(ConnectionWatch(limits: limits, activity: activity, census: census))
             var decoderLimits = NIOHTTPDecoderLimitConfiguration()
             decoderLimits.maxHeaderFieldSize = 32 * 1_024
             decoderLimits.maxHeaderListSize = 64 * 1_024

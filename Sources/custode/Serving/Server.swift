@@ -29,10 +29,11 @@ struct Server {
         // A file beyond a limit is an error to answer, not a reason to die.
         signal(SIGXFSZ, SIG_IGN)
         Allocator.keepPieces()
+        let census = ConnectionCensus(most: FileLimit.raise())
         let parts = Parts(settings)
         let resources = try Resources(parts)
         try await prepare(resources.bucket, parts)
-        try await ServiceGroup(configuration: try await services(resources, parts)).run()
+        try await ServiceGroup(configuration: try await services(resources, parts, census)).run()
         try await resources.close()
         parts.logger.notice("stopped")
     }
@@ -79,7 +80,9 @@ struct Server {
         }
     }
 
-    private func services(_ resources: Resources, _ parts: Parts) async throws -> ServiceGroupConfiguration {
+    private func services(
+        _ resources: Resources, _ parts: Parts, _ census: ConnectionCensus
+    ) async throws -> ServiceGroupConfiguration {
         let linkKeys = LinkKeys(try parts.keyRing())
         let serviceKeys = try parts.serviceKeys()
         let catalog = try await PostgresCatalog(pool: resources.pool, lookups: resources.lookups)
@@ -121,8 +124,8 @@ struct Server {
                 .init(service: collector),
                 .init(service: keeper),
                 .init(service: UsageKeeper(dailyBytes: dailyBytes, logger: parts.logger)),
-                .init(service: listener(settings.adminListen, parts.logger, admin.respond)),
-                .init(service: listener(settings.listen, parts.logger, service.respond)),
+                .init(service: listener(settings.adminListen, parts.logger, nil, admin.respond)),
+                .init(service: listener(settings.listen, parts.logger, census, service.respond)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: parts.logger)
         group.maximumGracefulShutdownDuration = Self.longestDrain
@@ -153,10 +156,13 @@ struct Server {
     }
 
     private func listener(
-        _ address: HostPort, _ logger: Logger, _ responder: @escaping HTTPChannelHandler.Responder
+        _ address: HostPort, _ logger: Logger, _ census: ConnectionCensus?,
+        _ responder: @escaping HTTPChannelHandler.Responder
     ) -> any Service {
-        CustodeChannel(limits: ConnectionLimits(), responder: responder).server(
-            configuration: ServerConfiguration(address: .hostname(address.host, port: address.port), backlog: 1_024),
+        CustodeChannel(limits: ConnectionLimits(), census: census, responder: responder).server(
+            configuration: ServerConfiguration(
+                address: .hostname(address.host, port: address.port), backlog: 1_024,
+                availableConnectionsDelegate: census),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
     }
 }
