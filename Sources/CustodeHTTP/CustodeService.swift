@@ -65,7 +65,7 @@ public struct CustodeService: Sendable {
     ) async throws {
         let exchange = Exchange(
             request: request, channel: channel, id: Hex.encode(random.bytes(8)),
-            notesFacts: logger.logLevel <= .info)
+            notesFacts: logger.logLevel <= .notice)
         var reply: Reply
         do {
             reply = try await route(exchange)
@@ -165,7 +165,9 @@ public struct CustodeService: Sendable {
             route: exchange.route?.template ?? "none",
             method: (isKnown ? exchange.method : exchange.request.method).rawValue, status: reply.status.code,
             duration: duration, received: exchange.received, sent: sent)
-        guard let facts = exchange.facts else { return }
+        let event = reply.status.code < 400 ? exchange.event : nil
+        let level = event == nil ? Logger.Level.info : .notice
+        guard let facts = exchange.facts, logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = [
             "method": "\(exchange.method.rawValue)", "route": "\(exchange.route?.template ?? "none")",
             "status": "\(reply.status.code)", "received": "\(exchange.received)", "sent": "\(sent)",
@@ -174,6 +176,7 @@ public struct CustodeService: Sendable {
         metadata.merge(facts) { _, new in new }
         if let reason = reply.reason { metadata["reason"] = "\(reason)" }
         if let failure { metadata["failure"] = "\(failure)" }
-        exchange.logger(logger).info("request", metadata: metadata)
+        if let event { metadata["event"] = "\(event.rawValue)" }
+        exchange.logger(logger).log(level: level, "request", metadata: metadata)
     }
 }

@@ -52,6 +52,8 @@ final class Exchange {
     private let stopSignal = StopSignal()
     /// What the log line shall say besides; `nil` where no line will be written.
     private(set) var facts: Logger.Metadata?
+    /// What it did, if that is for the record.
+    private(set) var event: AuditEvent?
     /// How many bytes of the body were read.
     private(set) var received: Int64 = 0
     private var bodyHasEnded = false
@@ -134,6 +136,9 @@ final class Exchange {
         guard facts != nil else { return }
         facts?[name] = .string(value())
     }
+
+    /// Notes what it did, for the record.
+    func note(_ event: AuditEvent) { self.event = event }
 
     func logger(_ base: Logger) -> Logger {
         var logger = base

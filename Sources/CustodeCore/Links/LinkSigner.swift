@@ -55,6 +55,12 @@ public struct LinkSigner: Sendable {
         return Base64URL.encode(message + tag.prefix(Self.tagLength))
     }
 
+    /// The number of the key that a token says it is signed by; nothing vouches for it.
+    public static func key(of token: String) -> UInt16? {
+        guard let bytes = Base64URL.decode(String(token.prefix(4))), bytes.count == 3 else { return nil }
+        return UInt16(bytes[1]) << 8 | UInt16(bytes[2])
+    }
+
     /// Reads a token that must allow one operation.
     ///
     /// - Parameter evenIfExpired: Whether a link past its time is as good: what was begun under it is finished under it.

@@ -156,6 +156,9 @@ public struct UploadID: Sendable, Hashable, CustomStringConvertible {
         self.text = text
     }
 
+    /// What it is called in logs: enough to tell it from others, too little to guess the rest, which is 90 bits.
+    public var name: String { String(text.prefix(8)) }
+
     /// What it is, for people; not for logs, since who knows it holds half of what it takes to use it.
     public var description: String { text }
 }

@@ -106,6 +106,7 @@ extension ResumableUploads {
         switch outcome {
         case .published(let createdAt):
             let record = record.created(at: createdAt)
+            published(upload, record)
             // Only what is left of the way there goes; if that fails, tidying finds it.
             try? await store.discard(upload.staged, as: upload.intent?.key, isPublished: true)
             upload.state = .done(record)

@@ -14,12 +14,17 @@ public struct ResumableUploads: Sendable {
     let policy: Policy
     let clock: any WallClock
     let random: any RandomSource
+    let published: @Sendable (ResumableUpload, ObjectRecord) -> Void
 
     /// Uploads over one catalog and one store.
+    ///
+    /// - Parameter published: Told of each upload that became an object, whoever finished it.
     public init(
         catalog: any Catalog & UploadCatalog, store: any ResumableStore, sniffer: any TypeSniffer,
-        checksums: any Checksumming, watch: AppendWatch, policy: Policy, clock: any WallClock, random: any RandomSource
+        checksums: any Checksumming, watch: AppendWatch, policy: Policy, clock: any WallClock,
+        random: any RandomSource, published: @escaping @Sendable (ResumableUpload, ObjectRecord) -> Void = { _, _ in }
     ) {
+        self.published = published
         self.catalog = catalog
         uploads = catalog
         self.store = store

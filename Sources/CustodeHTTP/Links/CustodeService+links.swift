@@ -1,5 +1,6 @@
 internal import CustodeCore
 internal import HTTPTypes
+internal import Logging
 
 /// Links: made for those who hold a credential, used by those who hold nothing else.
 extension CustodeService {
@@ -13,9 +14,13 @@ extension CustodeService {
             LinkRequest.self, from: await exchange.smallBody(limit: Self.largestBody))
         let terms = try terms(wanted, principal)
         try limits.countLinks(1, of: principal)
-        let found = try await catalog.find(job, terms.object)
+        exchange.note("object", terms.object.text)
+        let minted = try link(to: try await catalog.find(job, terms.object), terms, principal)
+        exchange.note("link", minted.name)
+        exchange.note("operation", terms.operation.name)
+        exchange.note(.linksMinted)
         var json = JSONText()
-        json.append(try link(to: found, terms, principal))
+        json.append(minted)
         return Reply(.created, json: json)
     }
 
@@ -37,6 +42,7 @@ extension CustodeService {
         }
         let questions = wanted.compactMap { try? $0.get() }.map { ($0.job, $0.terms.object) }
         var answers = try await catalog.find(questions)[...]
+        var record = MintRecord(exchange, logger)
         var json = JSONText()
         json.object { json in
             json.name("links")
@@ -44,13 +50,16 @@ extension CustodeService {
                 for item in wanted {
                     do throws(Refusal) {
                         let terms = try item.get().terms
-                        json.append(try link(to: answers.popFirst() ?? nil, terms, principal))
+                        let minted = try link(to: answers.popFirst() ?? nil, terms, principal)
+                        record.add(minted)
+                        json.append(minted)
                     } catch {
                         json.appendProblem(error, instance: exchange.id)
                     }
                 }
             }
         }
+        record.finish()
         return Reply(.ok, json: json)
     }
 
@@ -61,12 +70,14 @@ extension CustodeService {
             throw Refusal.notFound
         }
         try await catalog.revokeLinks(of: found.job)
+        exchange.note(.linksRevoked)
         return Reply(.noContent)
     }
 
     func download(_ exchange: Exchange, _ token: String) async throws -> Reply {
         let claims = try verify(exchange, token, for: .download)
         var request = try readRequest(exchange)
+        if !request.headOnly { exchange.note(.linkUsed) }
         // What is for one use is not handed on: a URL of the bucket can be used again while it lives.
         guard configuration.delivery == .redirect, !claims.once, let presigner, Self.suitsOthers(exchange) else {
             return served(try await readObject(claims, request), claims.disposition, exchange)
@@ -86,8 +97,9 @@ extension CustodeService {
         _ exchange: Exchange, _ token: String, for operation: LinkOperation, evenIfExpired: Bool = false
     ) throws -> LinkClaims {
         let claims = try signer.verify(token, for: operation, evenIfExpired: evenIfExpired)
-        // The nonce may be told; the token never.
+        // The nonce and the key's number may be told; the token never.
         exchange.note("link", Hex.encode(claims.nonce))
+        exchange.note("key", LinkSigner.key(of: token).map(String.init) ?? "")
         exchange.note("job", claims.job.text)
         exchange.note("object", claims.object.text)
         return claims
@@ -135,6 +147,38 @@ private struct MintedLink {
     let url: String
     let claims: LinkClaims
     let ttl: Duration
+
+    /// What it is called where its token must not be.
+    var name: String { Hex.encode(claims.nonce) }
+}
+
+/// Tells for the record which links of a batch were made, in lines of the log that are short enough to stay whole.
+private struct MintRecord {
+    private static let longest = 2_048
+
+    private let exchange: Exchange
+    private let logger: Logger
+    private var text = ""
+
+    init(_ exchange: Exchange, _ logger: Logger) {
+        self.exchange = exchange
+        self.logger = logger
+    }
+
+    mutating func add(_ link: MintedLink) {
+        guard exchange.facts != nil else { return }
+        if !text.isEmpty { text += ", " }
+        text += "\(link.name) \(link.claims.operation.name) \(link.claims.job.text) \(link.claims.object.text)"
+        if text.utf8.count > Self.longest { finish() }
+    }
+
+    mutating func finish() {
+        guard !text.isEmpty, var facts = exchange.facts else { return }
+        facts["event"] = "\(AuditEvent.linksMinted.rawValue)"
+        facts["links"] = "\(text)"
+        exchange.logger(logger).notice("links", metadata: facts)
+        text = ""
+    }
 }
 
 extension JSONText {

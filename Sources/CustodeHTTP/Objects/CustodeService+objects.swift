@@ -17,7 +17,9 @@ extension CustodeService {
         let principal = try await principal(exchange)
         let (job, object) = try ids(exchange, job, name)
         let disposition = try Self.disposition(exchange.target)
-        let found = try await readObject(principal, job, object, try readRequest(exchange))
+        let request = try readRequest(exchange)
+        if !request.headOnly { exchange.note(.objectRead) }
+        let found = try await readObject(principal, job, object, request)
         return served(found, disposition, exchange)
     }
 
@@ -25,6 +27,7 @@ extension CustodeService {
         let principal = try await principal(exchange)
         let (job, object) = try ids(exchange, job, name)
         try await forgetObject(principal, job, object, try Self.precondition(exchange.request.headers))
+        exchange.note(.objectDeleted)
         return Reply(.noContent)
     }
 
@@ -51,6 +54,9 @@ extension CustodeService {
         case .proceed(let admission):
             exchange.allowance = try await dailyBytes.begin(admission.owner, length: admission.length)
             outcome = try await putObject(admission, body: exchange.body())
+            exchange.note("size", String(outcome.record.size))
+            exchange.note("sha256", outcome.record.sha256.hex)
+            exchange.note(.objectStored)
         }
         var reply = stored(outcome)
         // Of the draft, and all in one.

@@ -44,6 +44,7 @@ extension CustodeService {
         case .alreadyThere(let record):
             return finalReply(PutObject.Outcome(record: record, created: false))
         case .begun(let upload):
+            noteBegun(upload, exchange)
             let location = location(upload, exchange)
             let receive = {
                 try await Self.checking {

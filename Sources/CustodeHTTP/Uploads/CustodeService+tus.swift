@@ -16,6 +16,7 @@ extension CustodeService {
         append.count = exchange.contentLength
         append.checksum = try UploadFields.checksum(exchange.request.headers)
         guard case .begun(let upload) = try await uploads.begin(caller, declaration) else { throw Refusal.notFound }
+        noteBegun(upload, exchange)
         let standing: ResumableUploads.Standing
         if case .joined = declaration.role {
             standing = try await uploads.join(upload)

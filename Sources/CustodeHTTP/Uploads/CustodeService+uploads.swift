@@ -8,6 +8,7 @@ extension CustodeService {
     /// What is done with an upload resource, whoever its creator is.
     func resumable(_ exchange: Exchange, _ id: String, _ caller: ResumableUploads.Caller) async throws -> Reply {
         guard let id = UploadID(id) else { throw Refusal.notFound }
+        exchange.note("upload", id.name)
         let speaksTus = exchange.request.headers[.tusResumable] != nil
         if speaksTus { try Self.checkVersion(exchange) }
         switch exchange.method {
@@ -15,6 +16,7 @@ extension CustodeService {
             return speaksTus ? try await appendTus(exchange, id, caller) : try await appendDraft(exchange, id, caller)
         case .delete:
             try await uploads.terminate(caller, id)
+            exchange.note(.uploadDeleted)
             return Reply(.noContent)
         default:
             guard speaksTus || exchange.request.headers[.uploadOffset] == nil,
@@ -22,6 +24,12 @@ extension CustodeService {
             else { throw Refusal.badRequest("Whoever asks for the offset does not tell one.") }
             return status(try await uploads.status(caller, id), exchange)
         }
+    }
+
+    /// Notes for the record that an upload was begun.
+    func noteBegun(_ upload: ResumableUpload, _ exchange: Exchange) {
+        exchange.note("upload", upload.id.name)
+        exchange.note(.uploadBegun)
     }
 
     /// Who asks under a link that an upload was begun with, be the link's time over or not.

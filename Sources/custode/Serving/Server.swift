@@ -95,7 +95,8 @@ struct Server {
         let watch = AppendWatch(catalog: catalog)
         let uploads = ResumableUploads(
             catalog: catalog, store: resources.store, sniffer: sniffer, checksums: OpenSSLHashing(), watch: watch,
-            policy: settings.policy, clock: parts.clock, random: parts.random)
+            policy: settings.policy, clock: parts.clock, random: parts.random,
+            published: AuditLog(logger: parts.logger).published)
         let dailyBytes = DailyBytes(catalog: catalog, settings.policy.uploads)
         let keeper = UploadKeeper(
             uploads: uploads, watch: watch, store: resources.store, poll: settings.policy.collection.workerPoll,
