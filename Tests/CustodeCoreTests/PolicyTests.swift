@@ -29,6 +29,10 @@ struct PolicyTests {
         #expect(policy.uploads.expires == .seconds(86_400))
         #expect(policy.uploads.maximumOpenPerUser == 100)
         #expect(policy.uploads.maximumBytesPerUserPerDay == 1 << 40)
+        #expect(
+            policy.rates.userToken == Policy.CallerRate(requestsPerSecond: 50, burst: 500, linksPerMinute: 3_000))
+        let unlimited = Policy.CallerRate(requestsPerSecond: 0, burst: 0, linksPerMinute: 0)
+        #expect(policy.rates.serviceKey == unlimited && policy.rates.user == unlimited)
         #expect(policy.collection.outboxDelay == .seconds(900))
         #expect(policy.collection.workerPoll == .seconds(5))
         #expect(policy.collection.grace == .seconds(172_800))
@@ -50,6 +54,7 @@ struct PolicyTests {
         #expect(policy.links == whole.links)
         #expect(policy.uploads.expires == whole.uploads.expires)
         #expect(policy.collection == whole.collection)
+        #expect(policy.rates == whole.rates)
     }
 
     @Test("an input may hold what its job's type and the object both allow, and no more bytes than either")

@@ -48,7 +48,8 @@ struct LinkRequestTests {
             #"{"object":"input","max_bytes":5}"#, #"{"object":"input","operation":"upload","max_bytes":0}"#,
             #"{"object":"input","operation":"upload","max_bytes":-5}"#, #"{"object":7}"#, #"{}"#, #"[]"#, #"null"#,
             #""input""#, "", "{",
-            #"{"object":"input"} x"#, "\u{0}",
+            #"{"object":"input"} x"#, "\u{0}", #"{"object":"input","object":"json"}"#,
+            #"{"object":"input","o\u0062ject":"json"}"#,
         ])
     func refused(json: String) {
         let error = #expect(throws: Refusal.self) { try terms(json) }

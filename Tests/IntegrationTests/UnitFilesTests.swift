@@ -44,6 +44,24 @@ struct UnitFilesTests {
         #expect(outcome.errors.contains(unit), "\(outcome.errors)")
     }
 
+    /// The exposure that systemd sees in a unit, from 0 to 10.
+    private static func exposure(_ name: String, _ edit: (String) -> String = { $0 }) async throws -> Double {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        try edit(try UnitFile(name).text)
+            .write(toFile: folder.path + "/" + name, atomically: true, encoding: .utf8)
+        let analyze = try #require(Checkout.tool("systemd-analyze"))
+        let told = try await Command.run(analyze, ["security", "--offline=true", folder.path + "/" + name]).output
+        let level = try #require(told.firstMatch(of: /exposure level for .*: (\d+\.\d+)/)).1
+        return try #require(Double(level))
+    }
+
+    @Test("systemd sees an exposure of 2.0 at most in every service", arguments: UnitFile.services)
+    func exposure(name: String) async throws {
+        #expect(try await Self.exposure(name) <= 2)
+        #expect(try await Self.exposure(name) { $0.replacing("CapabilityBoundingSet=\n", with: "") } > 2)
+    }
+
     @Test(
         "the verb and every option that a unit or the job gives the binary are the binary's",
         arguments: UnitFile.services + [UnitFile.cronJob])

@@ -64,6 +64,10 @@ struct LinkRequest: Decodable {
     ///
     /// - Throws: `badRequest` that names what is wrong.
     static func decode<T: Decodable>(_ type: T.Type, from body: ByteBuffer) throws(Refusal) -> T {
+        // Whoever stands in between and looks at it must see what is seen here.
+        guard JSONMembers.areUnique(in: body.readableBytesView) else {
+            throw .badRequest("The body is not JSON, or names a member twice.")
+        }
         do {
             return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
         } catch let error as DecodingError {
