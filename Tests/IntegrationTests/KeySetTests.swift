@@ -64,6 +64,21 @@ struct KeySetTests {
         try await world.world.close()
     }
 
+    @Test("SIGHUP fetches the set at once: the tokens of a key that the issuer revoked are over")
+    func revoked() async throws {
+        let (world, job) = try await Self.start()
+        let token = try await world.issuer.token(world.world.alice)
+        #expect(try await world.answer(to: token, for: job).status == 200)
+        world.keySet.reply.status = 500
+        world.world.service.signal(1)
+        #expect(try await eventually { world.keySet.hits == 2 })
+        #expect(try await world.answer(to: token, for: job).status == 200, "what fails changes nothing")
+        world.keySet.reply = .keys([])
+        world.world.service.signal(1)
+        #expect(try await eventually { try await world.answer(to: token, for: job).status == 401 })
+        try await world.world.close()
+    }
+
     /// Replies that give no key set, and what of it the log says.
     private static let troubles: [(String, KeySetServer.Reply)] = {
         let key = #"{"keys":[]}"#

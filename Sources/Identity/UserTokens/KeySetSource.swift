@@ -46,6 +46,9 @@ public final class KeySetSource: Sendable {
         release()
     }
 
+    /// Fetches now, for whoever knows that a key was revoked, and waits for the end of it; what fails leaves the old set.
+    public func refresh() async { await ask() }
+
     private func keepFresh() async {
         while !Task.isCancelled {
             let next = state.withLock { $0.set.nextFetch }

@@ -5,7 +5,8 @@ import ServiceLifecycle
 
 /// Keeps the keys to users' tokens fresh while the service runs.
 struct KeySetKeeper: Service {
-    private let source: KeySetSource
+    /// Where the keys are kept.
+    let source: KeySetSource
     private let fetcher: Fetcher
     /// Recognises the tokens.
     let tokens: UserTokens

@@ -118,7 +118,7 @@ struct Server {
         }
         let reload = KeyReload(
             serviceKeysPath: settings.serviceKeysPath, linkKeysPath: settings.linkKeysPath, serviceKeys: serviceKeys,
-            linkKeys: linkKeys, logger: parts.logger)
+            linkKeys: linkKeys, keySet: keySet?.source, logger: parts.logger)
         var group = ServiceGroupConfiguration(
             services: (keySet.map { [.init(service: $0)] } ?? []) + [
                 .init(service: reload),
