@@ -65,7 +65,7 @@ public struct CustodeService: Sendable {
     ) async throws {
         let exchange = Exchange(
             request: request, channel: channel, id: Hex.encode(random.bytes(8)),
-            notesFacts: logger.logLevel <= .notice)
+            notesFacts: logger.logLevel <= .notice, metrics: metrics)
         var reply: Reply
         do {
             reply = try await route(exchange)
@@ -75,6 +75,12 @@ public struct CustodeService: Sendable {
         addCommonFields(to: &reply, exchange)
         // Whoever reads the reply goes by the method that was sent, whatever it was taken for.
         let head = request.method == .head
+        let isDownload = !head && reply.content.isObject
+        if isDownload { metrics.transfers(.downloads, changeBy: 1) }
+        defer {
+            if isDownload { metrics.transfers(.downloads, changeBy: -1) }
+            if exchange.isUpload { metrics.transfers(.uploads, changeBy: -1) }
+        }
         do {
             let sent = try await exchange.send(reply, withoutContent: head)
             finish(exchange, reply, sent: sent)
@@ -162,9 +168,10 @@ public struct CustodeService: Sendable {
         // A method that was only named may be any word, and there shall not be a metric of each.
         let isKnown = exchange.route?.methods.contains(exchange.method) ?? false
         metrics.record(
-            route: exchange.route?.template ?? "none",
-            method: (isKnown ? exchange.method : exchange.request.method).rawValue, status: reply.status.code,
-            duration: duration, received: exchange.received, sent: sent)
+            FinishedRequest(
+                route: exchange.route?.template ?? "none",
+                method: (isKnown ? exchange.method : exchange.request.method).rawValue, status: reply.status.code,
+                reason: reply.reason, duration: duration, received: exchange.received, sent: sent))
         let event = reply.status.code < 400 ? exchange.event : nil
         let level = event == nil ? Logger.Level.info : .notice
         guard let facts = exchange.facts, logger.logLevel <= level else { return }

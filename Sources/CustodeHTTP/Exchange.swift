@@ -57,11 +57,18 @@ final class Exchange {
     /// How many bytes of the body were read.
     private(set) var received: Int64 = 0
     private var bodyHasEnded = false
+    private let metrics: (any RequestMetrics)?
+    /// Whether its body is an object's, and was begun.
+    private(set) var isUpload = false
     /// What the body takes of its user's bytes.
     var allowance: DailyBytes.Allowance?
 
     /// - Parameter notesFacts: Whether somebody will want to know more of it than the reply tells.
-    init(request: Request, channel: any Channel, id: String, notesFacts: Bool = false) {
+    init(
+        request: Request, channel: any Channel, id: String, notesFacts: Bool = false,
+        metrics: (any RequestMetrics)? = nil
+    ) {
+        self.metrics = metrics
         facts = notesFacts ? [:] : nil
         self.request = request
         method = request.method
@@ -88,8 +95,17 @@ final class Exchange {
     /// Whether bytes of the body are still to come.
     var hasUnreadBody: Bool { hasBody && !bodyHasEnded }
 
-    /// The body, after a client that waits for leave to send it was given it (RFC 9110 §10.1.1).
+    /// The body, which is an object's, or a part of it.
     func body() async throws -> CountedBody {
+        if !isUpload {
+            isUpload = true
+            metrics?.transfers(.uploads, changeBy: 1)
+        }
+        return try await invitedBody()
+    }
+
+    /// The body, after a client that waits for leave to send it was given it (RFC 9110 §10.1.1).
+    private func invitedBody() async throws -> CountedBody {
         if hasBody, let expectation = request.headers[.expect] {
             guard expectation.lowercased() == "100-continue" else {
                 throw Refusal.badRequest("Only 100-continue can be expected of this service.")
@@ -103,7 +119,7 @@ final class Exchange {
     func smallBody(limit: Int) async throws -> ByteBuffer {
         if let contentLength, contentLength > limit { throw Refusal.tooLarge(limit: Int64(limit)) }
         var whole = ByteBuffer()
-        var iterator = try await body().makeAsyncIterator()
+        var iterator = try await invitedBody().makeAsyncIterator()
         while let piece = try await iterator.next(isolation: nil) {
             guard whole.readableBytes + piece.readableBytes <= limit else {
                 throw Refusal.tooLarge(limit: Int64(limit))

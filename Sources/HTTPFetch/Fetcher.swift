@@ -5,6 +5,7 @@
 /// goes to no other. Cancelling the task that waits ends the transfer at once.
 public final class Fetcher: Sendable {
     private let loop: FetchLoop
+    private let observer: (any FetchObserver)?
 
     /// Starts the loop's thread.
     ///
@@ -12,8 +13,12 @@ public final class Fetcher: Sendable {
     ///   same, however many there are.
     /// - Parameter certificates: A file of certificates (PEM) that servers' are to be issued by, in the place of the
     ///   system's.
+    /// - Parameter observer: Who sees the requests.
     /// - Throws: ``FetchError`` with ``FetchError/Code/stopped`` if the system grants no thread.
-    public init(budget: Int = 4 * 1_024 * 1_024, certificates: String? = nil) throws(FetchError) {
+    public init(
+        budget: Int = 4 * 1_024 * 1_024, certificates: String? = nil, observer: (any FetchObserver)? = nil
+    ) throws(FetchError) {
+        self.observer = observer
         loop = try FetchLoop(budget: budget, certificates: certificates)
         try loop.start()
     }
@@ -22,6 +27,21 @@ public final class Fetcher: Sendable {
     ///
     /// - Throws: ``FetchError``; a reply of any status is none.
     public func fetch(_ request: FetchRequest) async throws(FetchError) -> FetchResponse {
+        guard let observer else { return try await send(request) }
+        var request = request
+        request.headers += observer.fields()
+        let start = ContinuousClock.now
+        do throws(FetchError) {
+            let response = try await send(request)
+            observer.finished(request.method, status: response.status, after: .now - start)
+            return response
+        } catch {
+            observer.finished(request.method, status: nil, after: .now - start)
+            throw error
+        }
+    }
+
+    private func send(_ request: FetchRequest) async throws(FetchError) -> FetchResponse {
         if let fault = request.fault { throw FetchError(.malformed, fault) }
         if Task.isCancelled { throw TransferState.givenUp }
         let transfer = Transfer(request, on: loop)

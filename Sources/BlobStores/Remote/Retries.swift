@@ -17,6 +17,8 @@ struct Retries: Sendable {
     private static let longestPause = 5.0
 
     let random: any RandomSource
+    /// Told of each request that is sent again.
+    var note: @Sendable () -> Void = {}
     /// Waits; tests need not.
     var pause: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
 
@@ -38,6 +40,7 @@ struct Retries: Sendable {
                 }
                 if let mayGoOn = request.mayGoOn, !mayGoOn() { throw error }
                 attempt += 1
+                note()
             }
         }
     }

@@ -8,9 +8,9 @@ struct RetryingS3: S3Sending {
     let inner: any S3Sending
     let retries: Retries
 
-    init(_ inner: any S3Sending, random: any RandomSource) {
+    init(_ inner: any S3Sending, _ retries: Retries) {
         self.inner = inner
-        retries = Retries(random: random)
+        self.retries = retries
     }
 
     func send(_ request: S3Request) async throws(S3Error) -> FetchResponse {

@@ -26,11 +26,13 @@ public final class S3Store: PresigningStore {
 
     /// A store over a bucket, which need not answer yet.
     ///
-    /// - Parameter threads: Where parts are hashed and spooled.
+    /// - Parameters:
+    ///   - threads: Where parts are hashed and spooled.
+    ///   - retried: Told of each request that is sent again.
     /// - Throws: ``BlobStoreError/unavailable(_:)`` if the endpoint is no URL.
     public init(
         _ configuration: S3Configuration, fetcher: Fetcher, threads: NIOThreadPool, clock: any WallClock,
-        random: any RandomSource
+        random: any RandomSource, retried: @escaping @Sendable () -> Void = {}
     ) throws(BlobStoreError) {
         guard let address = S3Address(configuration) else {
             throw .unavailable(
@@ -40,7 +42,7 @@ public final class S3Store: PresigningStore {
             accessKey: configuration.accessKey, secretKey: configuration.secretKey, region: configuration.region)
         self.configuration = configuration
         client = S3Client(address: address, signer: signer, fetcher: fetcher, clock: clock)
-        sender = RetryingS3(client, random: random)
+        sender = RetryingS3(client, Retries(random: random, note: retried))
         self.threads = threads
         self.random = random
         clockSource = clock

@@ -27,17 +27,19 @@ public final class SupabaseStore: PresigningStore {
 
     /// A store over a bucket, which need not answer yet.
     ///
-    /// - Parameter threads: Where pieces are hashed and spooled.
+    /// - Parameters:
+    ///   - threads: Where pieces are hashed and spooled.
+    ///   - retried: Told of each request that is sent again.
     /// - Throws: ``BlobStoreError/unavailable(_:)`` if the project's URL is none.
     public init(
         _ configuration: SupabaseConfiguration, fetcher: Fetcher, threads: NIOThreadPool, clock: any WallClock,
-        random: any RandomSource
+        random: any RandomSource, retried: @escaping @Sendable () -> Void = {}
     ) throws(BlobStoreError) {
         guard let base = configuration.base else {
             throw .unavailable("\(configuration.url) is not a project's URL, such as https://ref.supabase.co")
         }
         self.configuration = configuration
-        retries = Retries(random: random)
+        retries = Retries(random: random, note: retried)
         client = SupabaseClient(base: base, key: configuration.key, fetcher: fetcher, retries: retries)
         self.threads = threads
         self.random = random

@@ -37,9 +37,12 @@ public struct OutboxState: Sendable, Equatable {
     public var pending: Int64
     /// Events that failed too often, and wait for an operator or the sweep.
     public var parked: Int64
+    /// How many seconds ago the first of those that are not parked came, or was put off to.
+    public var oldest: Int64
 
     /// Counts as the catalog told them.
-    public init(due: Int64 = 0, pending: Int64 = 0, parked: Int64 = 0) {
+    public init(due: Int64 = 0, pending: Int64 = 0, parked: Int64 = 0, oldest: Int64 = 0) {
+        self.oldest = oldest
         self.due = due
         self.pending = pending
         self.parked = parked

@@ -6,11 +6,15 @@ internal import Synchronization
 /// With all of them taken, new ones wait in the system's queue. Shortly before that whoever does nothing with a connection
 /// loses it: so a crowd that only holds connections keeps nobody out.
 public final class ConnectionCensus: AvailableConnectionsDelegate {
-    private let most: Int
+    /// How many there may be.
+    public let most: Int
     private let count = Atomic(0)
 
     /// - Parameter most: How many there may be.
     public init(most: Int) { self.most = most }
+
+    /// How many there are.
+    public var current: Int { count.load(ordering: .relaxed) }
 
     /// Whether there are so many that those at rest must go.
     var isCrowded: Bool { count.load(ordering: .relaxed) > most / 10 * 9 }

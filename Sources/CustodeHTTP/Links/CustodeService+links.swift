@@ -19,6 +19,7 @@ extension CustodeService {
         exchange.note("link", minted.name)
         exchange.note("operation", terms.operation.name)
         exchange.note(.linksMinted)
+        metrics.minted(1, operation: terms.operation.name)
         var json = JSONText()
         json.append(minted)
         return Reply(.created, json: json)
@@ -60,6 +61,7 @@ extension CustodeService {
             }
         }
         record.finish()
+        for (operation, count) in record.counts { metrics.minted(count, operation: operation) }
         return Reply(.ok, json: json)
     }
 
@@ -159,6 +161,8 @@ private struct MintRecord {
     private let exchange: Exchange
     private let logger: Logger
     private var text = ""
+    /// How many of each operation there were.
+    private(set) var counts: [String: Int] = [:]
 
     init(_ exchange: Exchange, _ logger: Logger) {
         self.exchange = exchange
@@ -166,6 +170,7 @@ private struct MintRecord {
     }
 
     mutating func add(_ link: MintedLink) {
+        counts[link.claims.operation.name, default: 0] += 1
         guard exchange.facts != nil else { return }
         if !text.isEmpty { text += ", " }
         text += "\(link.name) \(link.claims.operation.name) \(link.claims.job.text) \(link.claims.object.text)"

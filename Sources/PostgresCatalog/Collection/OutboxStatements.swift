@@ -15,7 +15,10 @@ enum OutboxStatements {
         name: "outbox_state",
         """
         select exists (select from custode.outbox where \(isDue)), count(*) filter (where parked_at is null),
-            count(*) filter (where parked_at is not null) from custode.outbox
+            count(*) filter (where parked_at is not null),
+            greatest(0, coalesce(extract(epoch from clock_timestamp()
+                - min(review_after) filter (where parked_at is null)), 0))::bigint
+        from custode.outbox
         """)
     static let claim = PostgresStatement(
         name: "claim_events",

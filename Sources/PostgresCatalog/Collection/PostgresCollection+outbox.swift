@@ -10,7 +10,8 @@ extension PostgresCollection {
         let rows = try await query(OutboxStatements.state, Self.parameters(timing))
         return try Self.decoding { () throws(PostgresError) in
             guard let row = rows.first else { throw RowDecoding.nothing }
-            return OutboxState(due: try row.bool(0) ? 1 : 0, pending: try row.int(1), parked: try row.int(2))
+            return OutboxState(
+                due: try row.bool(0) ? 1 : 0, pending: try row.int(1), parked: try row.int(2), oldest: try row.int(3))
         }
     }
 

@@ -50,27 +50,32 @@ struct Parts {
     ///
     /// - Parameter threads: Where system calls that may wait for a disk are made; running.
     /// - Parameter syncsTogether: Whether many uploads at once are made durable together, where that is quicker.
-    func bucket(_ threads: NIOThreadPool, syncsTogether: Bool = false) throws -> Bucket {
+    /// - Parameter metrics: Where requests to a bucket behind a network are counted.
+    func bucket(
+        _ threads: NIOThreadPool, syncsTogether: Bool = false, metrics: ServiceMetrics? = nil
+    ) throws -> Bucket {
+        let retried: @Sendable () -> Void = { metrics?.retried() }
         switch try settings.requireBucket() {
         case .directory(let path):
             return Bucket(
                 store: try DirectoryStore(path: path, threads: threads, syncsTogether: syncsTogether), fetcher: nil)
         case .s3(let location):
             makeStateDirectory()
-            let fetcher = try Fetcher(certificates: Self.certificates)
+            let fetcher = try Fetcher(certificates: Self.certificates, observer: metrics)
             let configuration = S3Configuration(
                 bucket: location.bucket, endpoint: location.endpoint, region: location.region, style: location.style,
                 accessKey: location.accessKey, secretKey: location.secretKey,
                 spoolDirectory: settings.stateDirectory)
-            let store = try S3Store(configuration, fetcher: fetcher, threads: threads, clock: clock, random: random)
+            let store = try S3Store(
+                configuration, fetcher: fetcher, threads: threads, clock: clock, random: random, retried: retried)
             return Bucket(store: store, fetcher: fetcher)
         case .supabase(let location):
             makeStateDirectory()
-            let fetcher = try Fetcher(certificates: Self.certificates)
+            let fetcher = try Fetcher(certificates: Self.certificates, observer: metrics)
             let configuration = SupabaseConfiguration(
                 bucket: location.bucket, url: location.url, key: location.key, spoolDirectory: settings.stateDirectory)
             let store = try SupabaseStore(
-                configuration, fetcher: fetcher, threads: threads, clock: clock, random: random)
+                configuration, fetcher: fetcher, threads: threads, clock: clock, random: random, retried: retried)
             return Bucket(store: store, fetcher: fetcher)
         }
     }

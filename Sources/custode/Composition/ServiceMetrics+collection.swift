@@ -6,6 +6,8 @@ extension ServiceMetrics {
     /// Declares the series of collection.
     func declareCollection() {
         registry.declare("custode_outbox_pending", .gauge, "Events that wait for their object to be looked at.")
+        registry.declare(
+            "custode_outbox_oldest_seconds", .gauge, "Seconds since the first waiting event came, or was put off to.")
         registry.declare("custode_outbox_parked", .gauge, "Events that failed too often and wait for an operator.")
         registry.declare("custode_collected_objects_total", .counter, "Objects that this service quarantined.")
         registry.declare("custode_collected_bytes_total", .counter, "Bytes of objects that this service quarantined.")
@@ -22,7 +24,7 @@ extension ServiceMetrics {
             "custode_gc_last_success_timestamp_seconds", .gauge, "When the last complete sweep ended.")
         registry.declare("custode_gc_missing_objects", .gauge, "References without bytes, in the last complete sweep.")
         registry.declare("custode_gc_stray_objects", .gauge, "Stray objects, in the last complete sweep.")
-        for name in ["custode_outbox_pending", "custode_outbox_parked"] { registry.set(0, name) }
+        for name in ["custode_outbox_pending", "custode_outbox_parked", "custode_outbox_oldest_seconds"] { registry.set(0, name) }
         for name in ["custode_collected_objects_total", "custode_collected_bytes_total"] { registry.add(0, to: name) }
         registry.add(0, to: "custode_collection_failures_total")
     }
@@ -36,6 +38,7 @@ extension ServiceMetrics {
     func noteOutbox(_ state: OutboxState) {
         registry.set(Double(state.pending), "custode_outbox_pending")
         registry.set(Double(state.parked), "custode_outbox_parked")
+        registry.set(Double(state.oldest), "custode_outbox_oldest_seconds")
     }
 
     func noteBrake(_ brake: Brake?) {

@@ -31,7 +31,7 @@ struct Server {
         Allocator.keepPieces()
         let census = ConnectionCensus(most: FileLimit.raise())
         let parts = Parts(settings)
-        let resources = try Resources(parts)
+        let resources = try Resources(parts, census)
         try await prepare(resources.bucket, parts)
         try await ServiceGroup(configuration: try await services(resources, parts, census)).run()
         try await resources.close()
@@ -48,15 +48,17 @@ struct Server {
         let sniffer: MagicSniffer
         let metrics: ServiceMetrics
 
-        init(_ parts: Parts) throws {
+        init(_ parts: Parts, _ census: ConnectionCensus) throws {
             threads = NIOThreadPool(numberOfThreads: Server.diskThreads)
             threads.start()
-            pool = try parts.pool(Server.connections)
-            lookups = try parts.pool(Server.lookupConnections)
-            collectors = try parts.collectionPool()
-            bucket = try parts.bucket(threads)
+            let pools = [
+                try parts.pool(Server.connections), try parts.pool(Server.lookupConnections),
+                try parts.collectionPool(),
+            ]
+            (pool, lookups, collectors) = (pools[0], pools[1], pools[2])
+            metrics = ServiceMetrics(pools: pools, connections: census)
+            bucket = try parts.bucket(threads, metrics: metrics)
             sniffer = try MagicSniffer()
-            metrics = ServiceMetrics(pools: [pool, lookups, collectors])
         }
 
         var store: any ResumableStore { bucket.store }
