@@ -5,11 +5,11 @@ public enum ProcessFacts {
     /// Declares the series in a registry; their values are asked of the kernel when they are told.
     public static func declare(in registry: MetricsRegistry) {
         registry.declare("process_cpu_seconds_total", .counter, "Seconds of CPU that this process used.") {
-            let (user, system) = (ticks(11), ticks(12))
+            let (user, system) = (number(14), number(15))
             return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
         }
         registry.declare("process_resident_memory_bytes", .gauge, "Bytes of memory that are resident.") {
-            ticks(21) * Double(sysconf(Int32(_SC_PAGESIZE)))
+            number(24) * Double(sysconf(Int32(_SC_PAGESIZE)))
         }
         registry.declare("process_start_time_seconds", .gauge, "When this process began, in seconds since 1970.") {
             start
@@ -28,19 +28,19 @@ public enum ProcessFacts {
         let up = Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
         var wall = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &wall)
-        let began = ticks(19) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        let began = number(22) / Double(sysconf(Int32(_SC_CLK_TCK)))
         return (Double(wall.tv_sec) + Double(wall.tv_nsec) / 1e9 - up + began).rounded()
     }()
 
-    /// A number of `/proc/self/stat` (proc(5)), counted from behind the name, which may hold anything.
-    private static func ticks(_ field: Int) -> Double {
+    /// A field of `/proc/self/stat` by its number in proc(5); they are counted from behind the name, which may hold anything.
+    private static func number(_ field: Int) -> Double {
         guard let file = unsafe fopen("/proc/self/stat", "r") else { return 0 }
         defer { unsafe fclose(file) }
         var bytes = [CChar](repeating: 0, count: 1_024)
         let count = unsafe fread(&bytes, 1, bytes.count - 1, file)
         let text = String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
-        return fields.indices.contains(field) ? Double(fields[field]) ?? 0 : 0
+        return fields.indices.contains(field - 2) ? Double(fields[field - 2]) ?? 0 : 0
     }
 
     private static var openFiles: Double {

@@ -24,7 +24,9 @@ extension ServiceMetrics {
             "custode_gc_last_success_timestamp_seconds", .gauge, "When the last complete sweep ended.")
         registry.declare("custode_gc_missing_objects", .gauge, "References without bytes, in the last complete sweep.")
         registry.declare("custode_gc_stray_objects", .gauge, "Stray objects, in the last complete sweep.")
-        for name in ["custode_outbox_pending", "custode_outbox_parked", "custode_outbox_oldest_seconds"] { registry.set(0, name) }
+        for name in ["custode_outbox_pending", "custode_outbox_parked", "custode_outbox_oldest_seconds"] {
+            registry.set(0, name)
+        }
         for name in ["custode_collected_objects_total", "custode_collected_bytes_total"] { registry.add(0, to: name) }
         registry.add(0, to: "custode_collection_failures_total")
     }
