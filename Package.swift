@@ -25,6 +25,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioHTTPTypesHTTP1: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -35,6 +36,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
@@ -51,9 +53,7 @@ let package = Package(
                 "CustodeHTTP", "CustodeCore", "BlobStores", "PostgresCatalog", "Identity", "PostgresClient",
                 "CLinux", "ContentSniffer", "Cryptography", "HTTPFetch", "Telemetry", argumentParser, hummingbird,
                 lifecycle,
-                logging, nioCore,
-                nioPosix,
-                unixSignals, yams,
+                logging, nioCore, nioPosix, tracing, unixSignals, yams,
             ],
             swiftSettings: pure),
         .executableTarget(name: "custode-bench", dependencies: ["CLibPQ"], swiftSettings: base),
@@ -61,22 +61,25 @@ let package = Package(
             name: "CustodeHTTP",
             dependencies: [
                 "CustodeCore", hummingbird, httpTypes, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
-                nioHTTPTypes, nioHTTPTypesHTTP1,
+                nioHTTPTypes, nioHTTPTypesHTTP1, tracing,
             ],
             resources: [.embedInCode("Resources/openapi.json")],
             swiftSettings: pure),
         .target(name: "CustodeCore", dependencies: [nioCore], swiftSettings: pure),
         .target(
             name: "BlobStores",
-            dependencies: ["CustodeCore", "Cryptography", "HTTPFetch", "CLibExpat", "CLinux", nioCore, nioPosix],
+            dependencies: [
+                "CustodeCore", "Cryptography", "HTTPFetch", "CLibExpat", "CLinux", nioCore, nioPosix, tracing,
+            ],
             swiftSettings: base),
-        .target(name: "PostgresCatalog", dependencies: ["CustodeCore", "PostgresClient"], swiftSettings: pure),
+        .target(
+            name: "PostgresCatalog", dependencies: ["CustodeCore", "PostgresClient", tracing], swiftSettings: pure),
         .target(name: "Identity", dependencies: ["CustodeCore", "Cryptography", jwtKit], swiftSettings: pure),
         .target(name: "PostgresClient", dependencies: ["CLibPQ", "Threads", collections], swiftSettings: base),
         .target(name: "HTTPFetch", dependencies: ["CLibCurl", "CLinux", "Threads", nioCore], swiftSettings: base),
         .target(name: "ContentSniffer", dependencies: ["CLibMagic"], swiftSettings: base),
         .target(name: "Cryptography", dependencies: ["CLibCrypto"], swiftSettings: base),
-        .target(name: "Telemetry", dependencies: [logging], swiftSettings: pure),
+        .target(name: "Telemetry", dependencies: [logging, tracing], swiftSettings: pure),
         .target(
             name: "CustodeTesting", dependencies: ["Cryptography", nioCore, nioHTTP1, nioPosix],
             swiftSettings: base),

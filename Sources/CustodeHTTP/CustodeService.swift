@@ -66,12 +66,19 @@ public struct CustodeService: Sendable {
         let exchange = Exchange(
             request: request, channel: channel, id: Hex.encode(random.bytes(8)),
             notesFacts: logger.logLevel <= .notice, metrics: metrics)
+        let trace = RequestTrace(request.headers, always: logger.logLevel <= .debug)
+        if let id = trace?.id { exchange.note("trace", id) }
         var reply: Reply
         do {
-            reply = try await route(exchange)
+            if let trace {
+                reply = try await trace.around { try await route(exchange) }
+            } else {
+                reply = try await route(exchange)
+            }
         } catch {
             reply = self.reply(to: error, exchange)
         }
+        defer { trace?.end(exchange.route?.template ?? "none", status: reply.status.code) }
         addCommonFields(to: &reply, exchange)
         // Whoever reads the reply goes by the method that was sent, whatever it was taken for.
         let head = request.method == .head

@@ -1,8 +1,5 @@
-/// Sees the requests of a client go out and their replies begin.
+/// Sees the replies to a client's requests begin.
 public protocol FetchObserver: Sendable {
-    /// Fields that a request is to carry besides its own, such as that by which a trace goes on.
-    func fields() -> [(name: String, value: String)]
-
     /// A reply has begun, or will never.
     ///
     /// - Parameters:

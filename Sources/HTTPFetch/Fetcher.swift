@@ -28,8 +28,6 @@ public final class Fetcher: Sendable {
     /// - Throws: ``FetchError``; a reply of any status is none.
     public func fetch(_ request: FetchRequest) async throws(FetchError) -> FetchResponse {
         guard let observer else { return try await send(request) }
-        var request = request
-        request.headers += observer.fields()
         let start = ContinuousClock.now
         do throws(FetchError) {
             let response = try await send(request)

@@ -40,7 +40,9 @@ public final class PostgresCatalog: Catalog {
     /// Finds a job and what it refers to, as of now.
     public func find(_ job: JobID, _ object: ObjectName) async throws(CatalogError) -> JobObject? {
         guard let id = tables.canonical(job.text) else { return nil }
-        return try await batcher.find(LookupQuestion(job: id, object: object.text))
+        return try await traced("look-up") { () async throws(CatalogError) in
+            try await batcher.find(LookupQuestion(job: id, object: object.text))
+        }
     }
 
     /// Finds a job and what it refers to, as of now.
@@ -56,7 +58,9 @@ public final class PostgresCatalog: Catalog {
             questions.append(LookupQuestion(job: id, object: object.text))
         }
         guard !questions.isEmpty else { return wanted.map { _ in nil } }
-        let answers = try await Self.find(questions, statements.find, lookups)
+        let answers = try await traced("look-ups") { () async throws(CatalogError) in
+            try await Self.find(questions, statements.find, lookups)
+        }
         return places.map { $0.flatMap { answers[$0] } }
     }
 
@@ -207,10 +211,12 @@ public final class PostgresCatalog: Catalog {
     func query(
         _ statement: PostgresStatement, _ parameters: [PostgresValue] = [], on other: PostgresPool? = nil
     ) async throws(CatalogError) -> PostgresResult {
-        do throws(PostgresError) {
-            return try await (other ?? pool).query(statement, parameters)
-        } catch {
-            throw CatalogError(error)
+        try await traced(statement.name ?? "query") { () async throws(CatalogError) in
+            do throws(PostgresError) {
+                return try await (other ?? pool).query(statement, parameters)
+            } catch {
+                throw CatalogError(error)
+            }
         }
     }
 

@@ -20,7 +20,9 @@ final class S3Client: S3Sending {
     func send(_ request: S3Request) async throws(S3Error) -> FetchResponse {
         let response: FetchResponse
         do throws(FetchError) {
-            response = try await fetcher.fetch(signed(request))
+            response = try await BucketSpan.around(signed(request)) { request throws(FetchError) in
+                try await fetcher.fetch(request)
+            }
         } catch {
             throw S3Error(error)
         }

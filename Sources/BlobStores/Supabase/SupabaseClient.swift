@@ -60,7 +60,9 @@ final class SupabaseClient: Sendable {
         fetch.isNeverResent = request.isNeverResent
         let response: FetchResponse
         do throws(FetchError) {
-            response = try await fetcher.fetch(fetch)
+            response = try await BucketSpan.around(fetch) { request throws(FetchError) in
+                try await fetcher.fetch(request)
+            }
         } catch {
             throw SupabaseError(error)
         }

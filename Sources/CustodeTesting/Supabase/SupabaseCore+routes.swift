@@ -1,6 +1,7 @@
 extension SupabaseCore {
     /// The one route of a request, by method and path.
     func route(_ request: SupabaseRequest) throws(SupabaseError) -> SupabasePlan {
+        if let parent = request.headers["traceparent"] { withState { $0.traceParents.append(parent) } }
         let segments = request.segments
         switch segments.first {
         case "object": return try objectRoute(request)

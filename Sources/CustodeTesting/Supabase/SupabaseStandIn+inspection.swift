@@ -36,6 +36,9 @@ extension SupabaseStandIn {
         public let length: Int?
     }
 
+    /// What `traceparent` said in the requests that had one, in their order.
+    public var traceParents: [String] { core.withState { $0.traceParents } }
+
     /// Makes a bucket, without a request.
     public func makeBucket(
         _ id: String, isPublic: Bool = false, sizeLimit: Int? = nil, types: [String]? = nil

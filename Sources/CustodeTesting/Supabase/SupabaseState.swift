@@ -77,6 +77,8 @@ struct SupabaseBucket: Sendable {
 
 /// All that the stand-in knows.
 struct SupabaseState: Sendable {
+    /// Where traces came from, request by request.
+    var traceParents: [String] = []
     var configuration: SupabaseStandIn.Configuration
     var buckets: [String: SupabaseBucket] = [:]
     var uploads: [String: SupabaseUpload] = [:]

@@ -95,8 +95,6 @@ extension ServiceMetrics: RequestMetrics {
 }
 
 extension ServiceMetrics: FetchObserver {
-    func fields() -> [(name: String, value: String)] { [] }
-
     func finished(_ method: String, status: Int?, after duration: Duration) {
         registry.add(1, to: "custode_bucket_requests_total", [method, status.map(String.init) ?? "none"])
         registry.observe(duration / .seconds(1), in: "custode_bucket_request_duration_seconds", [method])

@@ -11,6 +11,7 @@ import PostgresCatalog
 import PostgresClient
 import ServiceLifecycle
 import Telemetry
+import Tracing
 import UnixSignals
 
 /// The running service: composes the parts, listens, and stops in order.
@@ -31,6 +32,7 @@ struct Server {
         Allocator.keepPieces()
         let census = ConnectionCensus(most: FileLimit.raise())
         let parts = Parts(settings)
+        InstrumentationSystem.bootstrap(LogTracer(logger: parts.logger))
         let resources = try Resources(parts, census)
         try await prepare(resources.bucket, parts)
         try await ServiceGroup(configuration: try await services(resources, parts, census)).run()
