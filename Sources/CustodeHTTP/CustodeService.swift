@@ -14,6 +14,8 @@ public struct CustodeService: Sendable {
     let authenticator: any Authenticator
     let limits: CallerLimits
     let dailyBytes: DailyBytes
+    let connections: ConnectionCensus
+    let transfers: TransferBound
     let signer: LinkSigner
     let putObject: PutObject
     let uploads: ResumableUploads
@@ -30,10 +32,13 @@ public struct CustodeService: Sendable {
     /// - Parameters:
     ///   - uploads: Those that come in several requests.
     ///   - dailyBytes: What is left to users of their bytes for the day; flushed by somebody.
+    ///   - connections: The listener's; while they are scarce each carries one request.
+    ///   - transfers: How many objects may be on their way at once.
     ///   - presigner: The store, where it can let readers fetch from it directly; needed to redirect.
     public init(
         configuration: ServiceConfiguration, policy: Policy, catalog: any Catalog, store: any BlobStore,
-        uploads: ResumableUploads, dailyBytes: DailyBytes, presigner: (any PresigningStore)? = nil,
+        uploads: ResumableUploads, dailyBytes: DailyBytes, connections: ConnectionCensus,
+        transfers: TransferBound, presigner: (any PresigningStore)? = nil,
         sniffer: any TypeSniffer,
         authenticator: any Authenticator, signer: LinkSigner, clock: any WallClock,
         random: any RandomSource, metrics: any RequestMetrics, logger: Logger
@@ -43,6 +48,8 @@ public struct CustodeService: Sendable {
         self.catalog = catalog
         self.authenticator = authenticator
         self.dailyBytes = dailyBytes
+        self.connections = connections
+        self.transfers = transfers
         limits = CallerLimits(policy.rates)
         self.signer = signer
         putObject = PutObject(
@@ -65,7 +72,7 @@ public struct CustodeService: Sendable {
     ) async throws {
         let exchange = Exchange(
             request: request, channel: channel, id: Hex.encode(random.bytes(8)),
-            notesFacts: logger.logLevel <= .notice, metrics: metrics)
+            notesFacts: logger.logLevel <= .notice, metrics: metrics, transfers: transfers)
         let trace = RequestTrace(request.headers, always: logger.logLevel <= .debug)
         if let id = trace?.id { exchange.note("trace", id) }
         var reply: Reply
@@ -82,12 +89,7 @@ public struct CustodeService: Sendable {
         addCommonFields(to: &reply, exchange)
         // Whoever reads the reply goes by the method that was sent, whatever it was taken for.
         let head = request.method == .head
-        let isDownload = !head && reply.content.isObject
-        if isDownload { metrics.transfers(.downloads, changeBy: 1) }
-        defer {
-            if isDownload { metrics.transfers(.downloads, changeBy: -1) }
-            if exchange.isUpload { metrics.transfers(.uploads, changeBy: -1) }
-        }
+        defer { exchange.endTransfer() }
         do {
             let sent = try await exchange.send(reply, withoutContent: head)
             finish(exchange, reply, sent: sent)
@@ -166,6 +168,8 @@ public struct CustodeService: Sendable {
             reply.fields[.uploadInteropVersion] = version == "8" ? version : nil
         }
         addCrossOriginFields(to: &reply, exchange)
+        // Whoever holds a connection by asking now and then makes room as those do who hold it silently.
+        if connections.isCrowded { reply.closes = true }
         // Nobody reads the rest of a body that is not wanted: the connection cannot go on behind it.
         if exchange.hasUnreadBody { reply.closes = true }
     }
@@ -179,7 +183,8 @@ public struct CustodeService: Sendable {
                 route: exchange.route?.template ?? "none",
                 method: (isKnown ? exchange.method : exchange.request.method).rawValue, status: reply.status.code,
                 reason: reply.reason, duration: duration, received: exchange.received, sent: sent))
-        let event = reply.status.code < 400 ? exchange.event : nil
+        // Who has the object already was given nothing.
+        let event = reply.status.code < 400 && reply.status != .notModified ? exchange.event : nil
         let level = event == nil ? Logger.Level.info : .notice
         guard let facts = exchange.facts, logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = [

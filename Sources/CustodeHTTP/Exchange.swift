@@ -58,17 +58,19 @@ final class Exchange {
     private(set) var received: Int64 = 0
     private var bodyHasEnded = false
     private let metrics: (any RequestMetrics)?
-    /// Whether its body is an object's, and was begun.
-    private(set) var isUpload = false
+    private let transfers: TransferBound?
+    /// Which way an object goes by it, if one does.
+    private var transfer: TransferDirection?
     /// What the body takes of its user's bytes.
     var allowance: DailyBytes.Allowance?
 
     /// - Parameter notesFacts: Whether somebody will want to know more of it than the reply tells.
     init(
         request: Request, channel: any Channel, id: String, notesFacts: Bool = false,
-        metrics: (any RequestMetrics)? = nil
+        metrics: (any RequestMetrics)? = nil, transfers: TransferBound? = nil
     ) {
         self.metrics = metrics
+        self.transfers = transfers
         facts = notesFacts ? [:] : nil
         self.request = request
         method = request.method
@@ -95,12 +97,27 @@ final class Exchange {
     /// Whether bytes of the body are still to come.
     var hasUnreadBody: Bool { hasBody && !bodyHasEnded }
 
+    /// Has an object go by this request, if one more may be on its way.
+    ///
+    /// - Throws: ``Refusal/unavailable(_:)``.
+    func beginTransfer(_ direction: TransferDirection) throws(Refusal) {
+        guard transfer == nil else { return }
+        guard transfers?.enter() != false else { throw .unavailable(.service) }
+        transfer = direction
+        metrics?.transfers(direction, changeBy: 1)
+    }
+
+    /// The object has gone, or will not.
+    func endTransfer() {
+        guard let transfer else { return }
+        self.transfer = nil
+        transfers?.leave()
+        metrics?.transfers(transfer, changeBy: -1)
+    }
+
     /// The body, which is an object's, or a part of it.
     func body() async throws -> CountedBody {
-        if !isUpload {
-            isUpload = true
-            metrics?.transfers(.uploads, changeBy: 1)
-        }
+        try beginTransfer(.uploads)
         return try await invitedBody()
     }
 

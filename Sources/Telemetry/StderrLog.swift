@@ -57,7 +57,12 @@ public struct StderrLog: LogHandler {
     }
 
     private func textLine(_ event: LogEvent, _ facts: [(String, String)]) -> String {
-        let tail = facts.map { " \($0.0)=\(Self.quoted($0.1).dropFirst().dropLast())" }.joined()
+        let tail = facts.map { name, value in
+            let quoted = Self.quoted(value)
+            // What could be taken for another fact stays in its quotes.
+            let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x3D && $0 != 0x22 }
+            return " \(name)=\(isPlain ? String(quoted.dropFirst().dropLast()) : quoted)"
+        }.joined()
         let message = Self.quoted(event.message.description).dropFirst().dropLast()
         return "\(Self.now()) \(event.level.rawValue.uppercased()) \(message)\(tail)\n"
     }

@@ -122,8 +122,45 @@ struct DailyBytesTests {
     @Test("lengths beyond all numbers are refused, not added")
     func overflow() async throws {
         let bytes = try bytes(limit: .max)
-        let first = try await bytes.begin(try user(), length: .max - 10)
+        let first = try await bytes.begin(try user(), length: .max / 2 - 10)
+        #expect(await isRefused { try await bytes.begin(try user(), length: 11) })
         #expect(await isRefused { try await bytes.begin(try user(), length: .max) })
         withExtendedLifetime(first) {}
+    }
+
+    @Test("whoever has an upload open is not forgotten, however long nothing of it comes")
+    func silent() async throws {
+        let bytes = try bytes()
+        _ = try await ledger.noteReceived([try user(): 90])
+        let silent = try await bytes.begin(try user(), length: nil)
+        for _ in 0..<3 {
+            ledger.now.withLock { $0 += .seconds(61) }
+            try await bytes.flush()
+        }
+        #expect(throws: Refusal.self) { try silent.take(11) }
+    }
+
+    @Test("a user may have so many open at once, where they are counted")
+    func open() async throws {
+        let bytes = try bytes()
+        var held: [DailyBytes.Allowance] = []
+        for _ in 0..<100 { held.append(try await bytes.begin(try user(), length: 0, isCounted: true)) }
+        #expect(await isRefused { try await bytes.begin(try user(), length: 0, isCounted: true) })
+        #expect(await !isRefused { try await bytes.begin(try user(), length: 0) })
+        #expect(await !isRefused { try await bytes.begin(try user("b"), length: 0, isCounted: true) })
+        held.removeLast()
+        #expect(await !isRefused { try await bytes.begin(try user(), length: 0, isCounted: true) })
+        #expect(held.count == 99)
+    }
+
+    @Test("what the database does not know of is told to whoever asks it")
+    func unknown() async throws {
+        let bytes = try bytes()
+        _ = try await ledger.noteReceived([try user(): 50])
+        do { try await bytes.begin(try user(), length: nil).take(10) }
+        let other = try await bytes.begin(try user(), length: 20)
+        #expect(bytes.unknown(of: try user()) == 30)
+        #expect(bytes.unknown(of: try user("b")) == 0)
+        withExtendedLifetime(other) {}
     }
 }

@@ -6,8 +6,8 @@ import Testing
 struct RateLimiterTests {
     private static let start = ContinuousClock.now
 
-    private static func limiter(_ perSecond: Double, _ burst: Double) -> RateLimiter {
-        RateLimiter(RateLimiter.Rate(perSecond: perSecond, burst: burst))
+    private static func limiter(_ perSecond: Double, _ burst: Double) -> RateLimiter<String> {
+        RateLimiter(perSecond: perSecond, burst: burst)
     }
 
     @Test("a burst is given at once, then so many a second, and what is refused costs nothing")

@@ -107,4 +107,31 @@ struct KeySetStateTests {
         #expect(Self.look(&state, "a", 601) == "ask")
         #expect(Self.name(state.answer("a", refuted: nil, now: Self.start + .seconds(601))) == "unknown")
     }
+
+    @Test("whoever comes while the issuer is asked waits for the answer with the others")
+    func joined() async throws {
+        var state = KeySetState()
+        let (old, new) = try await Self.keys.value()
+        state.succeeded(old, now: Self.start)
+        #expect(Self.look(&state, "b", 1) == "ask")
+        state.isFetching = true
+        for id in ["b", "c"] { #expect(Self.look(&state, id, 2) == "ask") }
+        #expect(Self.name(state.look("a", refuted: old["a"], now: Self.start + .seconds(2))) == "ask")
+        #expect(Self.look(&state, "a", 2) == "key")
+        state.succeeded(new, now: Self.start + .seconds(3))
+        #expect(Self.look(&state, "b", 3) == "unknown")
+        var cold = KeySetState()
+        cold.isFetching = true
+        cold.failed(now: Self.start)
+        #expect(Self.look(&cold, "a", 0) == "undecided")
+        cold.isFetching = true
+        #expect(Self.look(&cold, "a", 0) == "ask")
+    }
+
+    @Test("an issuer without any key is asked again soon")
+    func empty() async throws {
+        var state = KeySetState()
+        state.succeeded(try await SigningKeys(document: Array(#"{"keys":[]}"#.utf8)), now: Self.start)
+        #expect(state.nextFetch == Self.start + .seconds(5))
+    }
 }

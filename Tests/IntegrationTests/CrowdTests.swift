@@ -56,14 +56,7 @@ struct CrowdTests {
 
     @Test("more connections than may be: who only holds one loses it, and newcomers are served in seconds")
     func tooMany() async throws {
-        let world = try await World.prepare()
-        #expect(try await world.service.run("schema", "install").status == 0)
-        let limited = ["--nofile=400:400", Checkout.binary, "serve"]
-        let child = try ChildProcess.start(
-            try #require(Checkout.tool("prlimit")), limited,
-            environment: Command.environment.merging(world.service.settings) { $1 })
-        let isReady = try await eventually { try await world.service.isReady() }
-        try #require(isReady)
+        let (world, child) = try await Self.limited(400)
         let job = try await world.jobWithInput()
         // Somebody who is at it is not thrown out for others who are not.
         let busy = try await RawConnection.open(port: world.service.port)
@@ -79,6 +72,79 @@ struct CrowdTests {
         #expect(try await busy.read(to: "PUT").status == 201)
         #expect(try await world.service.isReady())
         crowd.forEach { $0.close() }
+        child.signal(15)
+        #expect(try await child.end(within: .seconds(45)) == 0)
+    }
+
+    /// A service that may have only so many files open.
+    private static func limited(_ files: Int) async throws -> (World, ChildProcess) {
+        let world = try await World.prepare()
+        #expect(try await world.service.run("schema", "install").status == 0)
+        let child = try ChildProcess.start(
+            try #require(Checkout.tool("prlimit")), ["--nofile=\(files):\(files)", Checkout.binary, "serve"],
+            environment: Command.environment.merging(world.service.settings) { $1 })
+        let isReady = try await eventually { try await world.service.isReady() }
+        try #require(isReady)
+        return (world, child)
+    }
+
+    @Test("a crowd that asks now and then, so as not to be at rest, keeps nobody out either")
+    func restless() async throws {
+        let (world, child) = try await Self.limited(400)
+        let job = try await world.jobWithInput()
+        let request = world.service.client.head("GET", job.path("input"), headers: [:], body: .none)
+        let port = world.service.port
+        let crowd = Task {
+            var held: [RawConnection] = []
+            while !Task.isCancelled {
+                held.append(contentsOf: (try? await RawConnection.open(20, port: port)) ?? [])
+                for connection in held.suffix(300) { _ = try? await connection.send(request) }
+                if held.count > 600 { held.removeFirst(300) }
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        }
+        try await Task.sleep(for: .seconds(3))
+        for _ in 0..<5 {
+            let started = ContinuousClock.now
+            #expect(try await world.get("input", of: job).status == 200)
+            #expect(ContinuousClock.now - started < .seconds(10))
+        }
+        crowd.cancel()
+        await crowd.value
+        child.signal(15)
+        #expect(try await child.end(within: .seconds(45)) == 0)
+    }
+
+    @Test("uploads that are held open take no more files than there are for them: others get 503, and the rest goes on")
+    func greedy() async throws {
+        let (world, child) = try await Self.limited(400)
+        let jobs = try await world.newJobs(220)
+        let mine = try await world.jobWithInput()
+        var held: [RawConnection] = []
+        var statuses: [Int] = []
+        for job in jobs {
+            let connection = try await RawConnection.open(port: world.service.port)
+            try await connection.send(
+                world.service.client.head(
+                    "PUT", job.path("transcript"),
+                    headers: world.credentials(of: .alice) + ["Content-Length": "90000"], body: .raw([])))
+            try await connection.send([UInt8](repeating: 0x61, count: 8_192))
+            held.append(connection)
+        }
+        #expect(
+            try await eventually {
+                let metrics = try await world.service.admin.request("GET", "/metrics").text
+                return metrics.contains(/custode_uploads_open 1[0-9][0-9]\n/)
+            })
+        for connection in held.suffix(40) {
+            if let reply = try? await connection.read(to: "PUT", within: .seconds(1)) { statuses.append(reply.status) }
+        }
+        #expect(!statuses.isEmpty && statuses.allSatisfy { $0 == 503 }, "\(statuses)")
+        #expect(try await world.service.isReady())
+        #expect(try await world.send("GET", "/v1/jobs/\(mine.id)/objects").status == 200)
+        held.prefix(20).forEach { $0.reset() }
+        #expect(try await eventually { try await world.get("input", of: mine).status == 200 })
+        held.forEach { $0.reset() }
         child.signal(15)
         #expect(try await child.end(within: .seconds(45)) == 0)
     }

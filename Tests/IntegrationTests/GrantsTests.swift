@@ -54,4 +54,36 @@ struct GrantsTests {
         #expect(try await service.terminate() == 0)
         try await world.close()
     }
+
+    @Test("an upgrade leaves services that run with a role of their own at work; check finds what a role lacks")
+    func upgrade() async throws {
+        let world = try await World.start()
+        let narrow = try await world.narrowURI()
+        let run = { (verb: [String], uri: String) in
+            try await world.service.run(verb, settings: ["CUSTODE_DATABASE_URL": uri])
+        }
+        #expect(try await run(["check"], narrow).output.contains("ok   grants"))
+        // As it was before the last version.
+        try await world.database.sql(
+            """
+            drop table custode.received_bytes;
+            drop function custode.received_today(text);
+            drop function custode.note_received(text[], bigint[]);
+            update custode.schema_version set version = 5;
+            """)
+        #expect(try await world.service.run("schema", "install").status == 0)
+        let psql = try #require(Checkout.tool("psql"))
+        let asked = "select total from custode.note_received(array['u'], array[1::bigint])"
+        let outcome = try await Command.run(psql, ["-X", "-q", "-A", "-t", "-c", asked, narrow])
+        #expect(outcome.output == "1\n", "\(outcome)")
+        try await world.database.sql("revoke insert on custode.received_bytes from public, \(try Self.role(narrow))")
+        let checked = try await run(["check"], narrow)
+        #expect(checked.status == 1)
+        #expect(checked.output.contains("FAIL grants: the role may not use received_bytes"), "\(checked.output)")
+        try await world.close()
+    }
+
+    private static func role(_ uri: String) throws -> String {
+        try #require(URLComponents(string: uri)?.user)
+    }
 }

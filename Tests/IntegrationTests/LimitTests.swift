@@ -126,7 +126,12 @@ struct LimitTests {
                     "Upload-Metadata": "job \(Data(jobs[2].id.utf8).base64EncodedString()),object dHJhbnNjcmlwdA==",
                 ])
         }
-        #expect(try await eventually { try await resumable(1 << 10).status == 429 })
+        let told =
+            "select coalesce(sum(bytes), 0) > 100 * 1024 from custode.received_bytes where user_id = '\(world.alice)'"
+        #expect(try await eventually { try await world.database.value(told) == "t" })
+        let refused = try await resumable(1 << 10)
+        try Self.expectTooMany(refused)
+        #expect(refused.text.contains("as much today as may be"), "\(refused.text)")
         try await world.service.kill9()
         try await world.service.start()
         try Self.expectTooMany(try await world.put("transcript", of: jobs[3], text(1 << 10)))
@@ -169,6 +174,44 @@ struct LimitTests {
             "DELETE", try World.target(of: places[0]), headers: ["Tus-Resumable": "1.0.0"])
         #expect(deleted.status == 204)
         #expect(try await create().status == 201)
+        try await world.close()
+    }
+
+    @Test("one user's noise does not use up what a key has for the others")
+    func noise() async throws {
+        let world = try await World.start(settings: [
+            "CUSTODE_POLICY_RATES_SERVICE_KEY_REQUESTS_PER_SECOND": "1", "CUSTODE_POLICY_RATES_SERVICE_KEY_BURST": "20",
+            "CUSTODE_POLICY_RATES_USER_REQUESTS_PER_SECOND": "1", "CUSTODE_POLICY_RATES_USER_BURST": "3",
+        ])
+        let job = try await world.newJob()
+        for _ in 0..<40 { _ = try await world.send("GET", "/v1/jobs/\(job.id)/objects") }
+        #expect(try await world.send("GET", "/v1/jobs/\(job.id)/objects", as: .bob).status == 404)
+        try await world.close()
+    }
+
+    @Test("a resumable upload sees the plain ones that are under way, and a plain one the resumable ones")
+    func together() async throws {
+        let world = try await World.start(settings: ["CUSTODE_POLICY_UPLOADS_MAX_BYTES_PER_USER_PER_DAY": "100KiB"])
+        let jobs = try await world.newJobs(3)
+        let plain = try await RawConnection.open(port: world.service.port)
+        try await plain.send(
+            world.service.client.head(
+                "PUT", jobs[0].path("transcript"),
+                headers: world.credentials(of: .alice) + ["Content-Length": "61440"], body: .raw([])))
+        try await plain.send([UInt8](repeating: 0x61, count: 8_192))
+        let create = { @Sendable (length: Int) in
+            try await world.send(
+                "POST", "/v1/uploads",
+                headers: [
+                    "Tus-Resumable": "1.0.0", "Upload-Length": "\(length)",
+                    "Upload-Metadata": "job \(Data(jobs[1].id.utf8).base64EncodedString()),object dHJhbnNjcmlwdA==",
+                ])
+        }
+        #expect(try await eventually { try await create(61_440).status == 429 })
+        #expect(try await create(30_720).status == 201)
+        try Self.expectTooMany(try await world.put("transcript", of: jobs[2], [UInt8](repeating: 0x61, count: 20_480)))
+        try await plain.send([UInt8](repeating: 0x61, count: 53_248))
+        #expect(try await plain.read(to: "PUT").status == 201)
         try await world.close()
     }
 }

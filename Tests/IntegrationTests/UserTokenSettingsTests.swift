@@ -25,6 +25,14 @@ struct UserTokenSettingsTests {
                 ["CUSTODE_AUTH0_ISSUER": "http://tenant.example/", "CUSTODE_AUTH0_AUDIENCE": "x"],
                 "CUSTODE_AUTH0_ISSUER: http://tenant.example/.well-known/jwks.json must be https"
             ),
+            (
+                ["CUSTODE_AUTH0_ISSUER": "https://t.eu.auth0.com", "CUSTODE_AUTH0_AUDIENCE": "x"],
+                "CUSTODE_AUTH0_ISSUER: https://t.eu.auth0.com must end in a slash"
+            ),
+            (
+                ["CUSTODE_AUTH0_ISSUER": "https://t.example/?x=1", "CUSTODE_AUTH0_AUDIENCE": "x"],
+                "CUSTODE_AUTH0_ISSUER: https://t.example/?x=1 is not"
+            ),
             (sound.merging(["CUSTODE_AUTH0_JWKS_URL": "http://127.0.0.1.evil.example/"]) { $1 }, "must be https"),
             (sound.merging(["CUSTODE_AUTH0_JWKS_URL": "http://10.0.0.1/"]) { $1 }, "must be https"),
             (sound.merging(["CUSTODE_AUTH0_JWKS_URL": "http://a@127.0.0.1/"]) { $1 }, "is not a URL"),

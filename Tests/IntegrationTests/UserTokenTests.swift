@@ -118,7 +118,8 @@ struct UserTokenTests {
             ("iss", ["iss": "https://tenant.example"]), ("iss", ["iss": "https://tenant.example/x"]),
             ("iss", ["iss": "HTTPS://tenant.example/"]), ("iss", ["iss": .null]), ("iss", ["iss": .array([])]),
             ("an ID token", ["nonce": "n"]), ("an ID token", ["at_hash": "h"]), ("an ID token", ["c_hash": "h"]),
-            ("of a machine", ["gty": "client-credentials"]), ("of a machine", ["sub": "client@clients"]),
+            ("of a machine", ["gty": "client-credentials"]), ("of a machine", ["gty": .array(["client-credentials"])]),
+            ("cnf", ["cnf": .object(["jkt": "x"])]), ("of a machine", ["sub": "client@clients"]),
             ("sub", ["sub": .null]), ("sub", ["sub": ""]), ("sub", ["sub": .array(["auth0|alice"])]),
             ("sub", ["sub": "a\u{1}b"]), ("sub", ["sub": "a\u{0}"]),
         ] as [(String, [String: JSON])])

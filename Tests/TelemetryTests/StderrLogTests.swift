@@ -55,8 +55,8 @@ struct StderrLogTests {
         #expect(ours.count == Self.forgeries.count)
         for line in ours {
             #expect(line.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F })
-            #expect(line.hasSuffix(" end"))
-            #expect(line.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ERROR begin .* value=.* end/) != nil)
+            #expect(line.hasSuffix(" end\""))
+            #expect(line.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ERROR begin .* value=".* end"/) != nil)
         }
         #expect(!lines(result).contains { $0.hasPrefix("forged") })
     }
@@ -94,5 +94,20 @@ struct StderrLogTests {
         }
         let object = try #require(try objects(result).first)
         #expect(object["a"] == "line" && object["b"] == "task" && object["c"] == "log")
+    }
+
+    @Test("in a text line no value can be taken for another fact")
+    func textFacts() async throws {
+        let result = try await #require(processExitsWith: .success, observing: [\.standardErrorContent]) {
+            let logger = Logger(label: "test") { StderrLog(label: $0, format: .text, level: .info) }
+            for value in ["u2 event=object.deleted", "a=b", "a\"b", "", "plain", "ä|b/c"] {
+                logger.info("x", metadata: ["value": "\(value)"])
+            }
+        }
+        let values = lines(result).compactMap { $0.split(separator: " value=", maxSplits: 1).last }
+        #expect(
+            values == [
+                #""u2 event=object.deleted""#, #""a=b""#, #""a\"b""#, #""""#, "plain", "ä|b/c",
+            ])
     }
 }

@@ -1,20 +1,30 @@
 /// How often each caller may come, by the policy.
 public struct CallerLimits: Sendable {
-    private struct Kind: Sendable {
-        let requests: RateLimiter
-        let links: RateLimiter
+    private struct Kind<Name: Hashable & Sendable>: Sendable {
+        let requests: RateLimiter<Name>
+        let links: RateLimiter<Name>
 
         init(_ rate: Policy.CallerRate) {
-            requests = RateLimiter(
-                RateLimiter.Rate(perSecond: Double(rate.requestsPerSecond), burst: Double(rate.burst)))
-            links = RateLimiter(
-                RateLimiter.Rate(perSecond: Double(rate.linksPerMinute) / 60, burst: Double(rate.linksPerMinute)))
+            requests = RateLimiter(perSecond: Double(rate.requestsPerSecond), burst: Double(rate.burst))
+            links = RateLimiter(perSecond: Double(rate.linksPerMinute) / 60, burst: Double(rate.linksPerMinute))
+        }
+
+        func limiter(_ thing: Thing) -> RateLimiter<Name> {
+            switch thing {
+            case .requests: requests
+            case .links: links
+            }
         }
     }
 
-    private let serviceKeys: Kind
-    private let users: Kind
-    private let userTokens: Kind
+    private enum Thing: String {
+        case requests
+        case links
+    }
+
+    private let serviceKeys: Kind<String>
+    private let users: Kind<UserID>
+    private let userTokens: Kind<UserID>
     private let now: @Sendable () -> ContinuousClock.Instant
 
     /// Limits of a process's own: each replica has such.
@@ -28,31 +38,29 @@ public struct CallerLimits: Sendable {
     /// Counts a request.
     ///
     /// - Throws: ``Refusal/tooMany(_:retryAfter:)``.
-    public func countRequest(of principal: Principal) throws(Refusal) {
-        try count(principal, 1, \.requests, "requests")
-    }
+    public func countRequest(of principal: Principal) throws(Refusal) { try count(principal, 1, .requests) }
 
     /// Counts links that are to be minted.
     ///
     /// - Throws: ``Refusal/tooMany(_:retryAfter:)``.
     public func countLinks(_ count: Int, of principal: Principal) throws(Refusal) {
-        try self.count(principal, count, \.links, "links")
+        try self.count(principal, count, .links)
     }
 
-    private func count(
-        _ principal: Principal, _ count: Int, _ limiter: KeyPath<Kind, RateLimiter>, _ what: String
-    ) throws(Refusal) {
+    private func count(_ principal: Principal, _ count: Int, _ thing: Thing) throws(Refusal) {
         let now = now()
-        let user = principal.user.text
+        let user = principal.user
         guard let key = principal.serviceKey else {
-            return try Self.check(userTokens[keyPath: limiter].take(count, for: user, now: now), what, "this user")
+            return try Self.check(userTokens.limiter(thing).take(count, for: user, now: now), thing, "this user")
         }
-        try Self.check(serviceKeys[keyPath: limiter].take(count, for: key, now: now), what, "this key")
-        try Self.check(users[keyPath: limiter].take(count, for: user, now: now), what, "this user")
+        // The user first: what one of them is refused must not use up what the key has for all.
+        try Self.check(users.limiter(thing).take(count, for: user, now: now), thing, "this user")
+        try Self.check(serviceKeys.limiter(thing).take(count, for: key, now: now), thing, "this key")
     }
 
-    private static func check(_ wait: Duration?, _ what: String, _ who: String) throws(Refusal) {
+    private static func check(_ wait: Duration?, _ thing: Thing, _ who: String) throws(Refusal) {
         guard let wait else { return }
-        throw .tooMany("There are too many \(what) of \(who); come again when Retry-After says.", retryAfter: wait)
+        throw .tooMany(
+            "There are too many \(thing.rawValue) of \(who); come again when Retry-After says.", retryAfter: wait)
     }
 }

@@ -4,43 +4,37 @@ internal import Synchronization
 ///
 /// The generic cell rate algorithm: of each of them one moment is remembered, up to which it has used up its share. Those
 /// that have used up nothing are forgotten, so that its size goes by who comes, not by who ever came.
-public final class RateLimiter: Sendable {
-    /// So many a second in the long run, and so many at once.
-    public struct Rate: Sendable, Equatable {
-        /// How many a second; 0 is without a limit.
-        public var perSecond: Double
-        /// How many at once, after a rest.
-        public var burst: Double
-
-        /// A rate; the burst is one at least.
-        public init(perSecond: Double, burst: Double) {
-            self.perSecond = perSecond
-            self.burst = max(1, burst)
-        }
-    }
-
+public final class RateLimiter<Name: Hashable & Sendable>: Sendable {
     private struct State {
         /// For each the moment up to which its share is used.
-        var used: [String: ContinuousClock.Instant] = [:]
+        var used: [Name: ContinuousClock.Instant] = [:]
         var nextSweep = RateLimiter.smallestSweep
     }
 
-    private static let smallestSweep = 1_024
+    private static var smallestSweep: Int { 1_024 }
 
-    private let rate: Rate
+    private let perSecond: Double
+    private let burst: Double
     private let state = Mutex(State())
 
     /// A limiter by one rate, of none of whom anything is used up.
-    public init(_ rate: Rate) { self.rate = rate }
+    ///
+    /// - Parameters:
+    ///   - perSecond: How many a second, in the long run; 0 is without a limit.
+    ///   - burst: How many at once, after a rest; one at least.
+    public init(perSecond: Double, burst: Double) {
+        self.perSecond = perSecond
+        self.burst = max(1, burst)
+    }
 
     /// Takes a number for somebody, if there is as much left, and none otherwise.
     ///
     /// More than a burst is given to whoever has used up nothing, and counts in full.
     /// - Returns: How long to wait until there is; `nil` if they were taken.
-    public func take(_ count: Int = 1, for name: String, now: ContinuousClock.Instant) -> Duration? {
-        guard rate.perSecond > 0, count > 0 else { return nil }
-        let cost = Duration.seconds(Double(count) / rate.perSecond)
-        let room = Duration.seconds(rate.burst / rate.perSecond)
+    public func take(_ count: Int = 1, for name: Name, now: ContinuousClock.Instant) -> Duration? {
+        guard perSecond > 0, count > 0 else { return nil }
+        let cost = Duration.seconds(Double(count) / perSecond)
+        let room = Duration.seconds(burst / perSecond)
         return state.withLock { state in
             let used = max(state.used[name] ?? now, now)
             let wait = used.advanced(by: min(cost, room)) - now.advanced(by: room)

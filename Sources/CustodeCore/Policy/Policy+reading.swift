@@ -81,10 +81,14 @@ extension Policy {
         _ name: String, _ reader: inout PolicyReader,
         _ usual: CallerRate = CallerRate(requestsPerSecond: 0, burst: 0, linksPerMinute: 0)
     ) -> CallerRate {
-        CallerRate(
+        let rate = CallerRate(
             requestsPerSecond: reader.count("rates.\(name).requests_per_second", default: usual.requestsPerSecond),
             burst: reader.count("rates.\(name).burst", default: usual.burst),
             linksPerMinute: reader.count("rates.\(name).links_per_minute", default: usual.linksPerMinute))
+        if rate.requestsPerSecond == 0, rate.burst != 0, rate.burst != usual.burst {
+            reader.fault("rates.\(name).burst: bounds nothing without rates.\(name).requests_per_second")
+        }
+        return rate
     }
 
     private static func readCollection(_ reader: inout PolicyReader) -> Collection {

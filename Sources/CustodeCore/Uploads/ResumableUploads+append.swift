@@ -134,7 +134,8 @@ extension ResumableUploads {
         for held: ResumableUpload, _ upload: ResumableUpload, _ request: Append
     ) async throws -> Int64 {
         guard held.length == nil else { return .max }
-        let room = try await uploads.room(for: held, policy.uploads)
+        let room =
+            try await uploads.room(for: held, policy.uploads) - (dailyBytes?.unknown(of: held.creator.user) ?? 0)
         let wanted = upload.length ?? request.count.map { held.offset + $0 } ?? held.offset
         guard wanted <= room else { throw DailyBytes.tooMuch }
         return room

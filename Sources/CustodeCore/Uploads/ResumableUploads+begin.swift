@@ -129,12 +129,19 @@ extension ResumableUploads {
         _ upload: ResumableUpload, _ declaration: Declaration
     ) async throws -> ResumableUpload {
         let appends = declaration.hasBody || !upload.parts.isEmpty || upload.length == 0
+        let user = upload.creator.user
+        // What is made of others came with those.
+        let length = upload.parts.isEmpty ? upload.length : nil
+        // What comes in one piece meanwhile counts as well, until the database knows of this one.
+        let allowance = try await dailyBytes?.begin(user, length: length)
+        defer {
+            dailyBytes?.refresh(user)
+            withExtendedLifetime(allowance) {}
+        }
         switch try await uploads.create(upload, policy.uploads, lease: AppendWatch.lease, appends: appends) {
         case .created: return upload
         case .tooManyOpen:
-            throw Refusal.tooMany(
-                "\(policy.uploads.maximumOpenPerUser) uploads of this user are open; finish or delete some.",
-                retryAfter: .seconds(60))
+            throw DailyBytes.tooManyOpen(policy.uploads.maximumOpenPerUser)
         case .tooManyBytes: throw DailyBytes.tooMuch
         }
     }

@@ -14,16 +14,21 @@ public struct ResumableUploads: Sendable {
     let policy: Policy
     let clock: any WallClock
     let random: any RandomSource
+    let dailyBytes: DailyBytes?
     let published: @Sendable (ResumableUpload, ObjectRecord) -> Void
 
     /// Uploads over one catalog and one store.
     ///
-    /// - Parameter published: Told of each upload that became an object, whoever finished it.
+    /// - Parameters:
+    ///   - dailyBytes: What users' uploads in one piece take of their bytes for the day.
+    ///   - published: Told of each upload that became an object, whoever finished it.
     public init(
         catalog: any Catalog & UploadCatalog, store: any ResumableStore, sniffer: any TypeSniffer,
         checksums: any Checksumming, watch: AppendWatch, policy: Policy, clock: any WallClock,
-        random: any RandomSource, published: @escaping @Sendable (ResumableUpload, ObjectRecord) -> Void = { _, _ in }
+        random: any RandomSource, dailyBytes: DailyBytes? = nil,
+        published: @escaping @Sendable (ResumableUpload, ObjectRecord) -> Void = { _, _ in }
     ) {
+        self.dailyBytes = dailyBytes
         self.published = published
         self.catalog = catalog
         uploads = catalog

@@ -6,8 +6,8 @@ public struct ConnectionLimits: Sendable {
     public var head: TimeAmount = .seconds(10)
     /// How long a connection may rest between two requests.
     public var idle: TimeAmount = .seconds(75)
-    /// The same while connections are scarce.
-    public var idleInCrowd: TimeAmount = .seconds(2)
+    /// How long a connection may rest, its next head take, and its last bytes linger, while connections are scarce.
+    public var inCrowd: TimeAmount = .seconds(2)
     /// Over how long the rate of a body is measured.
     public var bodyWindow: TimeAmount = .seconds(30)
     /// The least rate of a body, in bytes per second, while the service waits for it.

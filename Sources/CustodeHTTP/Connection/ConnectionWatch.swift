@@ -62,11 +62,13 @@ final class ConnectionWatch: ChannelDuplexHandler {
     private func tick(_ context: ChannelHandlerContext) {
         let now = NIODeadline.now()
         if hasStalled(context, now) { return context.close(promise: nil) }
+        let isCrowded = census?.isCrowded == true
+        let patience = { (usual: TimeAmount) in isCrowded ? min(usual, self.limits.inCrowd) : usual }
         switch activity.phase {
-        case .idle where now - activity.since > (census?.isCrowded == true ? limits.idleInCrowd : limits.idle),
-            .linger where now - activity.since > limits.linger:
+        case .idle where now - activity.since > patience(limits.idle),
+            .linger where now - activity.since > patience(limits.linger):
             context.close(promise: nil)
-        case .head where now - activity.since > limits.head:
+        case .head where now - activity.since > patience(limits.head):
             context.fireUserInboundEventTriggered(ConnectionTimeout.head)
         case .body:
             measureBody(context, now)

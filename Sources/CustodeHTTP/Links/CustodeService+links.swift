@@ -79,7 +79,10 @@ extension CustodeService {
     func download(_ exchange: Exchange, _ token: String) async throws -> Reply {
         let claims = try verify(exchange, token, for: .download)
         var request = try readRequest(exchange)
-        if !request.headOnly { exchange.note(.linkUsed) }
+        if !request.headOnly {
+            exchange.note(.linkUsed)
+            try exchange.beginTransfer(.downloads)
+        }
         // What is for one use is not handed on: a URL of the bucket can be used again while it lives.
         guard configuration.delivery == .redirect, !claims.once, let presigner, Self.suitsOthers(exchange) else {
             return served(try await readObject(claims, request), claims.disposition, exchange)
@@ -173,7 +176,8 @@ private struct MintRecord {
         counts[link.claims.operation.name, default: 0] += 1
         guard exchange.facts != nil else { return }
         if !text.isEmpty { text += ", " }
-        text += "\(link.name) \(link.claims.operation.name) \(link.claims.job.text) \(link.claims.object.text)"
+        text += "\(link.name) \(link.claims.operation.name) "
+        text += "\(PercentEncoding.segment(link.claims.job.text)) \(link.claims.object.text)"
         if text.utf8.count > Self.longest { finish() }
     }
 

@@ -10,7 +10,8 @@ extension CustodeService {
         let (job, object) = try ids(exchange, job, name)
         if beginsUpload(exchange) { return try await createDraft(exchange, .principal(principal), job, object) }
         let request = try putRequest(exchange)
-        return try await receive(exchange, try await putObject.admit(principal, job, object, request))
+        let decision = try await putObject.admit(principal, job, object, request)
+        return try await receive(exchange, decision, isCounted: principal.serviceKey == nil)
     }
 
     func get(_ exchange: Exchange, _ job: String, _ name: String) async throws -> Reply {
@@ -18,7 +19,10 @@ extension CustodeService {
         let (job, object) = try ids(exchange, job, name)
         let disposition = try Self.disposition(exchange.target)
         let request = try readRequest(exchange)
-        if !request.headOnly { exchange.note(.objectRead) }
+        if !request.headOnly {
+            exchange.note(.objectRead)
+            try exchange.beginTransfer(.downloads)
+        }
         let found = try await readObject(principal, job, object, request)
         return served(found, disposition, exchange)
     }
@@ -47,12 +51,17 @@ extension CustodeService {
     }
 
     /// Receives an admitted body; the reply is the same whoever was admitted.
-    func receive(_ exchange: Exchange, _ decision: PutObject.Decision) async throws -> Reply {
+    ///
+    /// - Parameter isCounted: Whether the user may have but so many under way: back ends limit their users themselves.
+    func receive(
+        _ exchange: Exchange, _ decision: PutObject.Decision, isCounted: Bool = false
+    ) async throws -> Reply {
         let outcome: PutObject.Outcome
         switch decision {
         case .alreadyThere(let record): outcome = PutObject.Outcome(record: record, created: false)
         case .proceed(let admission):
-            exchange.allowance = try await dailyBytes.begin(admission.owner, length: admission.length)
+            exchange.allowance = try await dailyBytes.begin(
+                admission.owner, length: admission.length, isCounted: isCounted)
             outcome = try await putObject(admission, body: exchange.body())
             exchange.note("size", String(outcome.record.size))
             exchange.note("sha256", outcome.record.sha256.hex)

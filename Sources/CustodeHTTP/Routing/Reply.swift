@@ -12,9 +12,6 @@ struct Reply: Sendable {
         case bytes([UInt8])
         /// A range of an open object.
         case blob(any OpenBlob, ByteRange)
-
-        /// Whether it is of an object.
-        var isObject: Bool { if case .blob = self { true } else { false } }
     }
 
     var status: HTTPResponse.Status

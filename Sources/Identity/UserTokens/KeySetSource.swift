@@ -92,9 +92,11 @@ public final class KeySetSource: Sendable {
 
     private func renew() async {
         var fault: String?
+        state.withLock { $0.set.isFetching = true }
         do {
             let keys = try await SigningKeys(document: try await fetch())
             state.withLock { $0.set.succeeded(keys, now: .now) }
+            if keys.count == 0 { fault = "it holds no key for RS256, so that every token is refused" }
         } catch {
             if Task.isCancelled { return release() }
             fault = "\(error)"

@@ -17,6 +17,8 @@ struct KeySetState {
     private var lastDemand: ContinuousClock.Instant?
     private var lastFailure: ContinuousClock.Instant?
     private var failures = 0
+    /// Whether the issuer is being asked.
+    var isFetching = false
 
     /// What to do about a key that a token names.
     enum Answer {
@@ -35,11 +37,14 @@ struct KeySetState {
     /// - Parameter refuted: One of that id by which a signature was not verified: it may have been replaced.
     mutating func look(_ keyID: String, refuted: SigningKey?, now: ContinuousClock.Instant) -> Answer {
         guard let current = current(now) else {
+            if isFetching { return .ask }
             // Nothing to go by: each who asks may try, but not all the time.
             if let lastFailure, now - lastFailure < min(retry, Self.longestRetry.wanted) { return .undecided }
             return .ask
         }
         if let key = current[keyID], key != refuted { return .key(key) }
+        // Whoever comes while it is under way waits for it with the others.
+        if isFetching { return .ask }
         if let lastDemand, now - lastDemand < Self.demandsApart {
             return failures > 0 && refuted == nil ? .undecided : .unknown
         }
@@ -55,6 +60,7 @@ struct KeySetState {
     }
 
     mutating func succeeded(_ keys: SigningKeys, now: ContinuousClock.Instant) {
+        isFetching = false
         self.keys = keys
         fetched = now
         failures = 0
@@ -62,13 +68,16 @@ struct KeySetState {
     }
 
     mutating func failed(now: ContinuousClock.Instant) {
+        isFetching = false
         failures += 1
         lastFailure = now
     }
 
-    /// When the issuer is to be asked though nobody wants a key.
+    /// When the issuer is to be asked though nobody wants a key; soon, if it had none: every token is refused meanwhile.
     var nextFetch: ContinuousClock.Instant {
-        guard let lastFailure else { return fetched.map { $0 + Self.lifetime } ?? .now }
+        guard let lastFailure else {
+            return fetched.map { $0 + (keys?.count == 0 ? Self.longestRetry.wanted : Self.lifetime) } ?? .now
+        }
         return lastFailure + min(retry, Self.longestRetry.idle)
     }
 

@@ -33,7 +33,7 @@ struct TokenClaims: JWTPayload {
             throw .rejected(reason: "token: sub", advice: "The token names nobody.")
         }
         // A machine's token is nobody's, whatever else it claims.
-        guard !subject.hasSuffix("@clients"), members["gty"]?.text != "client-credentials" else {
+        guard !subject.hasSuffix("@clients"), members["gty"]?.names("client-credentials") != true else {
             throw .rejected(
                 reason: "token: of a machine",
                 advice: "A token of an application is no user's; services have keys of their own.")
@@ -60,6 +60,11 @@ struct TokenClaims: JWTPayload {
 
     /// ID tokens tell a client who logged in and open nothing (RFC 8725 §3.12), were they ever so much for our audience.
     private func checkKind() throws(CredentialFault) {
+        // One that is bound to a key (RFC 7800) is no bearer token.
+        guard members["cnf"] == nil else {
+            throw .rejected(
+                reason: "token: cnf", advice: "A token that is bound to a key cannot be used as a bearer's.")
+        }
         for name in ["nonce", "at_hash", "c_hash"] where members[name] != nil {
             throw .rejected(
                 reason: "token: an ID token", advice: "An ID token opens nothing here; send the access token.")

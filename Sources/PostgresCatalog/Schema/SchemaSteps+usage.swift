@@ -8,6 +8,20 @@ extension SchemaSteps {
             primary key (user_id, hour)
         );
         create index received_bytes_hour on custode.received_bytes (hour);
+        -- Services that run meanwhile call what is replaced here: what their roles may do with uploads they may do with these.
+        do $$
+        declare
+            v_grant record;
+        begin
+            for v_grant in
+                select a.grantee::regrole::text as role, a.privilege_type as what
+                from pg_class c, aclexplode(c.relacl) a
+                where c.oid = 'custode.uploads'::regclass and a.grantee <> 0 and a.grantee <> c.relowner
+                    and a.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+            loop
+                execute format('grant %s on custode.received_bytes to %s', v_grant.what, v_grant.role);
+            end loop;
+        end $$;
         """
 
     /// The functions of users' daily bytes.
@@ -15,7 +29,7 @@ extension SchemaSteps {
         create or replace function custode.received_today(p_user text) returns bigint
         language plpgsql stable as $$
         begin
-            return (
+            return least(9223372036854775807, (
                 -- What is made of others came with those.
                 select coalesce(sum(case when u.state = 'ended' then u.received else greatest(u.received, u.length) end), 0)
                 from custode.uploads u
@@ -23,7 +37,7 @@ extension SchemaSteps {
             ) + (
                 select coalesce(sum(r.bytes), 0) from custode.received_bytes r
                 where r.user_id = p_user and r.hour > clock_timestamp() - interval '1 day'
-            );
+            ));
         end $$;
 
         create or replace function custode.note_received(p_users text[], p_bytes bigint[])

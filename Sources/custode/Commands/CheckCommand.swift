@@ -64,6 +64,7 @@ struct CheckCommand: AsyncParsableCommand {
                 _ = try await SaaSTables(connection)
                 return "version \(status.installed)"
             })
+        findings.append(await finding("grants") { try await Self.grants(connection) })
         findings.append(
             await finding("clock") {
                 let before = parts.clock.now()
@@ -110,6 +111,26 @@ struct CheckCommand: AsyncParsableCommand {
         await pool.close()
         if let fault { throw CommandFailure(description: fault) }
         return "bucket and database belong together"
+    }
+
+    /// Whether the role may do with the schema's tables what serving takes.
+    private static func grants(_ connection: PostgresConnection) async throws -> String {
+        let statement = PostgresStatement(
+            name: nil,
+            """
+            select coalesce(string_agg(c.relname, ', ' order by c.relname), '') from pg_class c
+            where c.relnamespace = (select oid from pg_namespace where nspname = 'custode') and c.relkind = 'r'
+                and not (select bool_and(has_table_privilege(c.oid, w))
+                    from unnest(array['select', 'insert', 'update', 'delete']) w)
+            """)
+        let lacking = try await connection.query(statement).first?.text(0) ?? ""
+        guard lacking.isEmpty else {
+            throw CommandFailure(
+                description:
+                    "the role may not use \(lacking) of the schema custode; run policies/database/grants.sql as its owner"
+            )
+        }
+        return "the role may use every table of the schema"
     }
 
     private static func keySet(_ url: String) async throws -> String {

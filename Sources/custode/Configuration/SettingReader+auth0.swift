@@ -22,7 +22,14 @@ extension SettingReader {
             )
             return nil
         }
-        if keySet == nil, URL(string: issuer)?.host() == nil {
+        let parts = URL(string: issuer)
+        if parts?.host()?.hasSuffix(".auth0.com") == true, !issuer.hasSuffix("/") {
+            fault(
+                "CUSTODE_AUTH0_ISSUER: \(issuer) must end in a slash: Auth0's tokens say so, and it is compared to the letter"
+            )
+            return nil
+        }
+        if keySet == nil, parts?.host() == nil || parts?.query() != nil || parts?.fragment() != nil {
             fault("CUSTODE_AUTH0_ISSUER: \(issuer) is not a URL, such as https://tenant.eu.auth0.com/")
             return nil
         }

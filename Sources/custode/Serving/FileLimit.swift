@@ -1,22 +1,31 @@
 import Glibc
 
-/// How many files and connections this process may have open.
-enum FileLimit {
-    /// What is not for connections: the database's, the bucket's, files that are being read and written.
-    private static let reserve = 512
+/// How many files and connections this process may have open, and what they are for.
+struct FileLimit {
     private static let mostConnections = 65_536
 
+    /// How many connections of clients there may be.
+    let connections: Int
+    /// How many of these may carry an object: its file is open as long as it does.
+    let transfers: Int
+
+    /// Divides what there is; some stay for the database's connections, the bucket's, and what is opened in passing.
+    init(files: Int) {
+        let rest = files - max(64, min(512, files / 8))
+        connections = min(Self.mostConnections, max(1, rest * 3 / 5))
+        transfers = max(1, rest - connections)
+    }
+
     /// Takes all that the system grants, of which shells pass on a small part.
-    ///
-    /// - Returns: How many connections of clients there may be; each one's file needs room as well.
-    static func raise() -> Int {
+    static func raised() -> FileLimit {
         var limit = rlimit()
-        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return reserve }
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            return FileLimit(files: 1_024)
+        }
         limit.rlim_cur = limit.rlim_max
         if unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
             _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         }
-        let files = Int(clamping: limit.rlim_cur)
-        return min(mostConnections, max(files / 2, files - files / 8 - reserve))
+        return FileLimit(files: Int(clamping: limit.rlim_cur))
     }
 }

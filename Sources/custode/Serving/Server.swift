@@ -30,12 +30,15 @@ struct Server {
         // A file beyond a limit is an error to answer, not a reason to die.
         signal(SIGXFSZ, SIG_IGN)
         Allocator.keepPieces()
-        let census = ConnectionCensus(most: FileLimit.raise())
+        let limit = FileLimit.raised()
+        let census = ConnectionCensus(most: limit.connections)
         let parts = Parts(settings)
         InstrumentationSystem.bootstrap(LogTracer(logger: parts.logger))
         let resources = try Resources(parts, census)
         try await prepare(resources.bucket, parts)
-        try await ServiceGroup(configuration: try await services(resources, parts, census)).run()
+        try await ServiceGroup(
+            configuration: try await services(resources, parts, census, TransferBound(most: limit.transfers))
+        ).run()
         try await resources.close()
         parts.logger.notice("stopped")
     }
@@ -85,7 +88,7 @@ struct Server {
     }
 
     private func services(
-        _ resources: Resources, _ parts: Parts, _ census: ConnectionCensus
+        _ resources: Resources, _ parts: Parts, _ census: ConnectionCensus, _ transfers: TransferBound
     ) async throws -> ServiceGroupConfiguration {
         let linkKeys = LinkKeys(try parts.keyRing())
         let serviceKeys = try parts.serviceKeys()
@@ -97,11 +100,11 @@ struct Server {
         configuration.corsOrigins = settings.corsOrigins
         let sniffer = MagicTypeSniffer(sniffer: resources.sniffer)
         let watch = AppendWatch(catalog: catalog)
+        let dailyBytes = DailyBytes(catalog: catalog, settings.policy.uploads)
         let uploads = ResumableUploads(
             catalog: catalog, store: resources.store, sniffer: sniffer, checksums: OpenSSLHashing(), watch: watch,
             policy: settings.policy, clock: parts.clock, random: parts.random,
-            published: AuditLog(logger: parts.logger).published)
-        let dailyBytes = DailyBytes(catalog: catalog, settings.policy.uploads)
+            dailyBytes: dailyBytes, published: AuditLog(logger: parts.logger).published)
         let keeper = UploadKeeper(
             uploads: uploads, watch: watch, store: resources.store, poll: settings.policy.collection.workerPoll,
             logger: parts.logger)
@@ -110,7 +113,8 @@ struct Server {
         }
         let service = CustodeService(
             configuration: configuration, policy: settings.policy, catalog: catalog, store: resources.store,
-            uploads: uploads, dailyBytes: dailyBytes, presigner: resources.store as? any PresigningStore,
+            uploads: uploads, dailyBytes: dailyBytes, connections: census, transfers: transfers,
+            presigner: resources.store as? any PresigningStore,
             sniffer: sniffer,
             authenticator: BearerTokens(serviceKeys: serviceKeys, userTokens: keySet?.tokens),
             signer: parts.signer(linkKeys, identity: identity ?? ""), clock: parts.clock, random: parts.random,

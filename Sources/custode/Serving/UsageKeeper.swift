@@ -11,9 +11,13 @@ struct UsageKeeper: Service {
 
     func run() async throws {
         var isTroubled = false
-        // Its turn to stop comes behind the listeners'.
-        while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            try? await cancelWhenGracefulShutdown { try await ContinuousClock().sleep(for: Self.interval) }
+        // Its turn to stop comes behind the listeners'; what these received to the end is told as well.
+        var isLast = false
+        while !isLast, !Task.isCancelled {
+            isLast = Task.isShuttingDownGracefully
+            if !isLast {
+                try? await cancelWhenGracefulShutdown { try await ContinuousClock().sleep(for: Self.interval) }
+            }
             do {
                 try await dailyBytes.flush()
                 isTroubled = false
