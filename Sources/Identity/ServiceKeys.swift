@@ -85,6 +85,13 @@ public final class ServiceKeys: Sendable {
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let line = line.filter { $0 != "\r" && $0 != " " && $0 != "\t" }
             guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+            // Who pastes the key itself has put it where the hash was to be.
+            guard !line.hasPrefix(prefix) else {
+                throw Fault(
+                    description:
+                        "line \(index + 1): this is a key itself, which belongs to whoever calls; the file wants "
+                        + "the line that custode service-key new prints beside it")
+            }
             let fields = line.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
             guard fields.count == 3, isID(fields[0]), let sha256 = Digest(hex: fields[1].lowercased()) else {
                 throw Fault(description: "line \(index + 1): wants id:sha256hex:grant,grant")
