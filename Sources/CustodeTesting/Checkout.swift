@@ -23,8 +23,11 @@ public enum Checkout {
 
     /// The first of the usual folders that holds an executable of this name, or nil.
     public static func tool(_ name: String) -> String? {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
         let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin"]
-        return folders.map { $0 + "/" + name }.first { FileManager.default.isExecutableFile(atPath: $0) }
+        return (folders + path.split(separator: ":").map(String.init)).map { $0 + "/" + name }.first {
+            FileManager.default.isExecutableFile(atPath: $0)
+        }
     }
 
     /// Whether the tests that take many seconds each are to be left out (`CUSTODE_TEST_FAST`).
