@@ -33,6 +33,7 @@ struct S3ListingTests {
             { $0.rewrite(matching: second, by: .text("<html>busy</html>"), times: .max) },
             { $0.rewrite(matching: second, by: .text(""), times: .max) },
             { $0.rewrite(matching: second, by: .replacing("<Size>", with: "<Sise>"), times: .max) },
+            { $0.rewrite(matching: second, by: .replacing("<Size>", with: "<Size>-"), times: .max) },
             { $0.answer(matching: second, with: .s3Error(403, "AccessDenied")) },
             { $0.answer(matching: second, with: .s3Error(503, "SlowDown")) },
             { $0.answer(matching: second, with: .s3Error(404, "NoSuchBucket")) },

@@ -39,6 +39,7 @@ struct SupabaseListingTests {
             { $0.rewrite(matching: Self.list, by: .text("{}"), skipping: 1) },
             { $0.rewrite(matching: Self.list, by: .text("[]"), skipping: 1) },
             { $0.rewrite(matching: Self.list, by: .replacing("\"size\"", with: "\"sise\""), skipping: 1) },
+            { $0.rewrite(matching: Self.list, by: .replacing("\"size\":", with: "\"size\":-"), skipping: 1) },
             { $0.rewrite(matching: Self.list, by: .replacing("\"hasNext\"", with: "\"more\""), skipping: 1) },
             { $0.rewrite(matching: Self.list, by: .replacing("\"nextCursor\"", with: "\"x\"")) },
             { $0.answer(matching: Self.list, with: .supabase(400, "403", "AccessDenied"), skipping: 1) },

@@ -32,7 +32,7 @@ struct S3Listing: ListingPages {
         let isEncoded = document.text("EncodingType") == "url"
         for entry in document.children where entry.name == "Contents" {
             guard let encoded = entry.text("Key"), let etag = entry.text("ETag"),
-                let size = entry.text("Size").flatMap({ Int64($0) }),
+                let size = entry.text("Size").flatMap({ Int64($0) }), size >= 0,
                 let modified = entry.text("LastModified").flatMap(Self.moment)
             else { throw .unavailable("the bucket's listing lacks a key, a tag, a size or a date") }
             guard let key = isEncoded ? Self.decode(encoded) : encoded else {

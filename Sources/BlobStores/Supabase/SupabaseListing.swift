@@ -34,7 +34,7 @@ struct SupabaseListing: ListingPages {
         page.blobs.reserveCapacity(told.objects.count)
         // Some versions take characters of a prefix for a pattern.
         for entry in told.objects where entry.name.utf8.starts(with: prefix.utf8) {
-            guard let etag = entry.metadata?.eTag, let size = entry.metadata?.size,
+            guard let etag = entry.metadata?.eTag, let size = entry.metadata?.size, size >= 0,
                 let modified = (entry.updated_at ?? entry.created_at).flatMap(SupabaseJSON.moment)
             else { throw .unavailable("the bucket's listing lacks a tag, a size or a date of \(entry.name)") }
             page.blobs.append(
