@@ -48,7 +48,7 @@ struct Retries: Sendable {
     private func pauseAfter(_ attempt: Int, _ asked: Int?) -> Duration {
         let bound = min(Self.longestPause, Self.firstPause * Double(1 << attempt))
         let share = Double(random.bytes(1)[0]) / 255
-        let least = min(Self.longestPause, Double(asked ?? 0))
+        let least = min(Self.longestPause, Double(max(0, asked ?? 0)))
         return .milliseconds(Int((least + bound * share) * 1_000))
     }
 }
