@@ -105,6 +105,11 @@ struct RequestTargetTests {
         #expect(try RequestTarget("/o/t?disposition=a=b").parameter("disposition") == "a=b")
         #expect(try RequestTarget("/o/t?dispositions=x&Disposition=y&&=").parameter("disposition") == nil)
         #expect(try RequestTarget("/o/t").parameter("disposition") == nil)
+        // A combining mark joins no separator and hides no parameter.
+        #expect(try RequestTarget("/o/t?disposition=\u{301}").parameter("disposition") == "\u{301}")
+        #expect(throws: (any Error).self) {
+            try RequestTarget("/o/t?disposition=\u{301}&disposition=b").parameter("disposition")
+        }
         for query in ["disposition=a&disposition=b", "disposition=a&disposition=a", "disposition&disposition"] {
             #expect(throws: (any Error).self) { try RequestTarget("/o/t?\(query)").parameter("disposition") }
         }

@@ -125,11 +125,12 @@ struct RequestTarget {
     /// - Throws: `badRequest` if it is given more than once.
     func parameter(_ name: String) throws(Refusal) -> String? {
         var found: String?
-        for pair in query.split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts[0] == name else { continue }
+        // By bytes, as paths are: a character could swallow what parts two.
+        for pair in query.utf8.split(separator: UInt8(ascii: "&")) {
+            let key = pair.prefix { $0 != UInt8(ascii: "=") }
+            guard key.elementsEqual(name.utf8) else { continue }
             guard found == nil else { throw .badRequest("The parameter \(name) is given more than once.") }
-            found = parts.count == 2 ? PercentEncoding.decode(parts[1]) ?? "" : ""
+            found = PercentEncoding.decode(Substring(pair.dropFirst(key.count + 1))) ?? ""
         }
         return found
     }
