@@ -26,11 +26,11 @@ enum UploadFields {
         let values = fields[values: name]
         guard values.count == 1, let text = values.first else { return nil }
         // Parameters may follow, and mean nothing to us.
-        switch text.split(separator: ";", maxSplits: 1).first.map({ $0.filter { $0 != " " } }) {
-        case "?1": return true
-        case "?0": return false
-        default: return nil
-        }
+        let item = text.utf8.drop { $0 == 0x20 }.prefix { $0 != 0x3B }
+        let rest = item.dropFirst(2)
+        guard rest.allSatisfy({ $0 == 0x20 }) else { return nil }
+        if item.starts(with: "?1".utf8) { return true }
+        return item.starts(with: "?0".utf8) ? false : nil
     }
 
     /// What `Upload-Checksum` says: an algorithm and a value in base64.
