@@ -8,7 +8,7 @@ struct QuantityTests {
         "times",
         arguments: [
             ("0s", 0), ("250ms", 250), ("90s", 90_000), ("15m", 900_000), ("48h", 172_800_000), ("14d", 1_209_600_000),
-            ("007s", 7_000),
+            ("007s", 7_000), ("36500d", 3_153_600_000_000),
         ])
     func durations(text: String, milliseconds: Int64) {
         #expect(Quantity.duration(text) == .milliseconds(milliseconds))
@@ -32,6 +32,13 @@ struct QuantityTests {
             "9223372036854775807d", "99999999999999999999s", "0x1s",
         ])
     func notDurations(text: String) { #expect(Quantity.duration(text) == nil) }
+
+    @Test(
+        "more than a hundred years is no time: moments so far off cannot be computed with",
+        arguments: [
+            "36501d", "3153600001s", "9000000000000000s", "9223372036854775807ms", "106751991167d",
+        ])
+    func endless(text: String) { #expect(Quantity.duration(text) == nil) }
 
     @Test(
         "anything else is no size",

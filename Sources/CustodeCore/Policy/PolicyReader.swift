@@ -29,7 +29,9 @@ struct PolicyReader {
     }
 
     mutating func duration(_ key: String, default fallback: Duration? = nil) -> Duration {
-        value(key, default: fallback, or: .zero, "a time such as 90s, 15m, 48h or 14d", Quantity.duration)
+        value(
+            key, default: fallback, or: .zero, "a time such as 90s, 15m, 48h or 14d, of at most 36500d",
+            Quantity.duration)
     }
 
     mutating func bytes(_ key: String, default fallback: Int64? = nil) -> Int64 {
@@ -115,12 +117,15 @@ public enum PolicyValue: Sendable, Equatable {
 
 /// Times and sizes as people write them.
 public enum Quantity {
-    /// Reads `250ms`, `90s`, `15m`, `48h` or `14d`; `nil` for anything else.
+    /// The longest time there is, a hundred years: no moment so far from now is beyond what can be computed with.
+    public static let longest = Duration.seconds(36_500 * 86_400)
+
+    /// Reads `250ms`, `90s`, `15m`, `48h` or `14d`; `nil` for anything else, and for more than ``longest``.
     public static func duration(_ text: String) -> Duration? {
         let units: [(String, Int64)] = [
             ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
         ]
-        return scaled(text, units).map { .milliseconds($0) }
+        return scaled(text, units).map { .milliseconds($0) }.flatMap { $0 <= longest ? $0 : nil }
     }
 
     /// Reads `1000`, `500KB` (thousands) or `2GiB` (powers of 1,024); `nil` for anything else.
