@@ -59,6 +59,19 @@ struct CommandTests {
         try await world.close()
     }
 
+    @Test("a policy file whose aliases stand for more than fits any machine is a fault, told at once")
+    func aliases() async throws {
+        let folder = try TestFolder()
+        let path = folder.path + "/policy.yaml"
+        let lines = (1...40).map { "a\($0): &a\($0) {x: *a\($0 - 1), y: *a\($0 - 1)}\n" }
+        try ("a0: &a0 {}\n" + lines.joined()).write(toFile: path, atomically: true, encoding: .utf8)
+        let outcome = try await Command.run(
+            Checkout.binary, ["check"], environment: Command.environment.merging(["CUSTODE_POLICY": path]) { $1 },
+            within: .seconds(20))
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("holds more than"), "\(outcome.errors)")
+    }
+
     @Test("the link key ring is made on first start, for its owner's eyes only")
     func keyRing() async throws {
         let world = try await World.shared()

@@ -9,6 +9,9 @@ enum YAMLFile {
         let description: String
     }
 
+    // Aliases are read like what they stand for: a few lines of them can be more than fits any machine.
+    private static let most = 10_000
+
     /// Reads a file of nested mappings; keys are joined with dots, leaves are as they were spelled.
     static func flattened(_ path: String) throws -> [String: PolicyValue] {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
@@ -16,7 +19,8 @@ enum YAMLFile {
         }
         guard let root = try Yams.compose(yaml: text) else { return [:] }
         var values: [String: PolicyValue] = [:]
-        try flatten(root, "", &values)
+        var left = most
+        try flatten(root, "", &values, &left)
         return values
     }
 
@@ -25,14 +29,18 @@ enum YAMLFile {
         String(describing: error).split(whereSeparator: \.isNewline).first.map(String.init) ?? "is not YAML"
     }
 
-    private static func flatten(_ node: Node, _ prefix: String, _ values: inout [String: PolicyValue]) throws {
+    private static func flatten(
+        _ node: Node, _ prefix: String, _ values: inout [String: PolicyValue], _ left: inout Int
+    ) throws {
+        left -= 1
+        guard left > 0 else { throw Fault(description: "holds more than \(most) values") }
         switch node {
         case .mapping(let mapping):
             for (key, value) in mapping {
                 guard let name = key.scalar?.string else { throw Fault(description: "a key is not a word") }
                 let path = prefix.isEmpty ? name : "\(prefix).\(name)"
                 guard values[path] == nil else { throw Fault(description: "\(path) is given twice") }
-                try flatten(value, path, &values)
+                try flatten(value, path, &values, &left)
             }
         case .sequence(let items):
             values[prefix] = .list(
