@@ -75,6 +75,28 @@ struct BodyJudgeStateTests {
         }
     }
 
+    @Test("a state of counters or a window that no judgement comes to is none")
+    func impossible() throws {
+        var judge = Self.judge(false)
+        _ = try judge.consume(CustodeTesting.Sample.wav(samples: 2).span.bytes)
+        let state = judge.state
+        func spoilt(_ place: Int, _ bytes: [UInt8]) -> [UInt8] {
+            state[..<place] + bytes + state[(place + bytes.count)...]
+        }
+        let largest: [UInt8] = [0x7F] + [UInt8](repeating: 0xFF, count: 7)
+        // The bytes of a tag, the offset of the text, what is missing of a sequence.
+        var states = [11, 27, 43].map { spoilt($0, largest) } + [spoilt(43, [0xFF])]
+        // A window longer than is ever kept.
+        states.append(
+            Array(state[..<53]) + [0, 0, 0, 0, 0, 0, 0x20, 0] + [UInt8](repeating: 1, count: 0x2000)
+                + [UInt8](repeating: 0, count: 8))
+        for state in states {
+            var other = Self.judge(false)
+            let isState = other.resume(state)
+            #expect(!isState)
+        }
+    }
+
     @Test("what is no state is told as such, and traps nowhere")
     func noState() {
         var judge = Self.judge(false)

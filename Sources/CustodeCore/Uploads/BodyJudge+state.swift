@@ -1,5 +1,7 @@
 extension BodyJudge {
     private static let formatVersion: UInt8 = 1
+    // Counters that begin beyond it could not be counted on.
+    private static let longestBody = 1 << 60
 
     /// What must be kept of a judgement for another process to go on with it: ``resume(_:)``.
     var state: [UInt8] {
@@ -30,7 +32,9 @@ extension BodyJudge {
             let flags = reader.byte(), let tagBytes = reader.int(), let fault = reader.int(),
             let offset = reader.int(), let start = reader.int(), let missing = reader.int(),
             let lowest = reader.byte(), let highest = reader.byte(), let window = reader.array(),
-            let type = reader.array(), let phase = Self.phase(code, left)
+            let type = reader.array(), let phase = Self.phase(code, left), window.count <= Self.windowLength,
+            (0...Self.longestBody).contains(tagBytes), (0...Self.longestBody).contains(offset),
+            (0...3).contains(missing)
         else { return false }
         self.phase = phase
         self.window = window
@@ -57,7 +61,7 @@ extension BodyJudge {
     private static func phase(_ code: UInt8, _ left: Int) -> Phase? {
         switch code {
         case 0: .gathering
-        case 1 where left >= 0: .skippingTag(left: left)
+        case 1 where (0...longestBody).contains(left): .skippingTag(left: left)
         case 2: .skippingPadding
         case 3: .asked
         case 4: .media
