@@ -109,6 +109,14 @@ let package = Package(
             ],
             swiftSettings: base),
         .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "BlobStores", "CustodeCore", "CustodeHTTP", "CustodeTesting", "HTTPFetch", "Identity", httpTypes,
+                nioCore,
+                nioPosix,
+            ],
+            swiftSettings: base),
+        .testTarget(
             name: "HTTPFetchTests", dependencies: ["CustodeTesting", "HTTPFetch", nioCore], swiftSettings: base),
         .testTarget(
             name: "IdentityTests", dependencies: ["CustodeCore", "CustodeTesting", "Identity"], swiftSettings: base),
