@@ -50,11 +50,16 @@ struct BodyFuzz {
         return verdict
     }
 
-    private static func cuts(_ count: Int, _ random: inout SeededGenerator) -> [Int] {
-        let near = [0, 1, 9, 10, 11, 4_095, 4_096, 4_106, count].filter { $0 <= count }
-        return (0..<Int.random(in: 0...6, using: &random)).map { _ in
-            Bool.random(using: &random)
-                ? near.randomElement(using: &random) ?? 0 : Int.random(in: 0...count, using: &random)
+    /// Places to cut a body at: any, those that its judge counts to, and those within a character.
+    private static func cuts(_ body: [UInt8], _ random: inout SeededGenerator) -> [Int] {
+        let near = [0, 1, 9, 10, 11, 4_095, 4_096, 4_106, body.count].filter { $0 <= body.count }
+        let within = body.indices.filter { body[$0] & 0xC0 == 0x80 }
+        return (0..<Int.random(in: 0...6, using: &random)).compactMap { _ in
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: near.randomElement(using: &random)
+            case 1: within.randomElement(using: &random)
+            default: Int.random(in: 0...body.count, using: &random)
+            }
         }.sorted()
     }
 
@@ -69,6 +74,9 @@ struct BodyFuzz {
         aac + aac + aac, packets, Array("1\n00:00:01,000 --> 00:00:02,000\nnaïve ☃ 🎈\n".utf8),
         Array("{\"a\":[1]}".utf8),
         Array("<!DOCTYPE html><script>".utf8), Array(String(repeating: "☃", count: 1_500).utf8), [],
+        // Overlong, a surrogate, beyond the last plane, cut short.
+        [0x61, 0xE0, 0x80, 0x80, 0x62], [0xF0, 0x8F, 0x80, 0x80], [0xED, 0xA0, 0x80], [0x61, 0xF4, 0x90, 0x80, 0x80],
+        [0x61, 0xE2, 0x98],
         Array("caff\0\u{1}\0\0desc".utf8), tag + [UInt8](repeating: 0, count: 4_000) + frame,
     ]
     private static let tokens: [[UInt8]] = [
@@ -103,7 +111,7 @@ struct BodyFuzz {
             setting.mayBeEmpty = Bool.random(using: &random)
             setting.finding = findings.randomElement(using: &random) ?? ""
             let whole = try Self.verdict(trial.bytes, [], setting, resuming: false)
-            let cuts = Self.cuts(trial.bytes.count, &random)
+            let cuts = Self.cuts(trial.bytes, &random)
             for resuming in [false, true] {
                 let other = try Self.verdict(trial.bytes, cuts, setting, resuming: resuming)
                 try hold(other == whole, "\(setting), cut at \(cuts), resuming \(resuming): \(whole) and \(other)")
@@ -119,7 +127,7 @@ struct BodyFuzz {
     func text() async throws {
         try await Self.fuzzer("text").run { trial in
             var random = trial.random
-            let cuts = Self.cuts(trial.bytes.count, &random)
+            let cuts = Self.cuts(trial.bytes, &random)
             let verdict = try Self.verdict(
                 trial.bytes, cuts, Setting(mayBeEmpty: true), resuming: Bool.random(using: &random))
             func isText(_ bytes: ArraySlice<UInt8>) -> Bool {

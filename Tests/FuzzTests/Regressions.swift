@@ -26,6 +26,7 @@ enum Regressions {
             String(repeating: "[", count: 100_000),
             String(repeating: "{\"a\":", count: 40) + "1"
                 + String(repeating: "}", count: 40)),
+        "token-parts": texts("{\"alg\":\"RS256\",\"kid\":\"\u{FEFF}\\u0061\"}"),
         "headers": [state(window: 5_000), state(tagBytes: .max), state(offset: .max), state(missing: -1)],
     ]
 
