@@ -31,6 +31,8 @@ struct LegacySourceTests {
         #expect(try records("a,b\r\nc,d") == [["a", "b"], ["c", "d"]])
         #expect(try records("\"a,\"\"b\"\"\",\"c\r\nd\"\n,\n") == [["a,\"b\"", "c\r\nd"], ["", ""]])
         #expect(try records("\u{FEFF}a,b\n") == [["a", "b"]])
+        // A carriage return in quotes is content, and none of the line's end.
+        #expect(try records("a,\"b\r\"\n\"c\r\"\r\n\"\r\"") == [["a", "b\r"], ["c\r"], ["\r"]])
         #expect(try records("") == [])
         #expect(try records("\n") == [[""]])
         #expect(try records("a\"b,c\n") == [["a\"b", "c"]])

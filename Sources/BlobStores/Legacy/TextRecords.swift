@@ -39,12 +39,19 @@ final class TextRecords {
         let first = line
         var fields: [String] = []
         var field: [UInt8] = []
+        // Of the field, what stood in quotes: a line end there is no line's end.
+        var quoted = 0
         var length = 0
         func fault(_ text: String) -> LegacySourceFault { LegacySourceFault("line \(first): \(text)") }
         func closeField() throws(LegacySourceFault) {
             guard let text = String(validating: field, as: UTF8.self) else { throw fault("it is not UTF-8") }
             fields.append(text)
             field.removeAll(keepingCapacity: true)
+            quoted = 0
+        }
+        func closeRecord() throws(LegacySourceFault) {
+            if field.count > quoted, field.last == 0x0D { field.removeLast() }
+            try closeField()
         }
         var isQuoted = false
         while let byte = try take() {
@@ -57,19 +64,18 @@ final class TextRecords {
                     field.append(byte)
                 } else {
                     isQuoted = false
+                    quoted = field.count
                 }
             case 0x22 where isCSV && field.isEmpty: isQuoted = true
             case 0x2C where isCSV && !isQuoted: try closeField()
             case 0x0A where !isQuoted:
-                if field.last == 0x0D { field.removeLast() }
-                try closeField()
+                try closeRecord()
                 return Record(line: first, fields: fields)
             default: field.append(byte)
             }
         }
         guard !isQuoted else { throw fault("a quote is never closed") }
-        if field.last == 0x0D { field.removeLast() }
-        try closeField()
+        try closeRecord()
         return Record(line: first, fields: fields)
     }
 
