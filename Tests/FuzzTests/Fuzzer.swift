@@ -1,5 +1,6 @@
 import CustodeTesting
 import Foundation
+import Glibc
 
 /// Tries one target with its fixed cases and then, until its time is over, with inputs made from others.
 ///
@@ -43,6 +44,8 @@ struct Fuzzer: Sendable {
     func run(_ check: (Trial) async throws -> Void) async throws -> Int {
         let journal = try FuzzJournal(target)
         print("fuzz \(target): CUSTODE_FUZZ_SEED=\(seed)")
+        // A crash would take it along.
+        fflush(nil)
         var count = 0
         for fixed in Regressions.cases[target, default: []] + corpus {
             // What a check draws for itself differs from one time to the next.

@@ -68,6 +68,7 @@ struct KeyFuzz {
                 "users/../jobs/./input//original.wav", "/users/7", "",
             ],
             tokens: Self.tokens)
+        let (user, job) = (try #require(UserID("7")), try #require(JobID("42")))
         try await fuzzer.run { trial in
             if let key = ObjectKey(parsing: trial.text) {
                 try hold(same(key.text, trial.text), "\(trial.text) is \(key)")
@@ -75,6 +76,14 @@ struct KeyFuzz {
                     user: key.user, job: key.job, object: key.object, suffix: key.suffix,
                     extension: String(key.text.split(separator: ".").last ?? ""))
                 try hold(same(made.text, key.text), "\(key) is made again")
+            }
+            try hold(
+                ObjectKey.isWellFormed(trial.text) == (ObjectKey(parsing: trial.text) != nil), "both readers agree")
+            if let legacy = LegacyKey(trial.text, of: job, owner: user) {
+                let owned = ObjectKey(parsing: legacy.text)
+                try hold(owned.map { $0.user == user && $0.job == job } ?? true, "\(legacy.text) is nobody else's")
+                try hold(
+                    BucketPath(legacy.text) != nil && !legacy.text.hasPrefix(".custode/"), "\(legacy.text) is a key")
             }
             if let path = BucketPath(trial.text) {
                 let parts = trial.text.utf8.split(separator: 0x2F, omittingEmptySubsequences: false)

@@ -27,6 +27,7 @@ enum Regressions {
             String(repeating: "{\"a\":", count: 40) + "1"
                 + String(repeating: "}", count: 40)),
         "token-parts": texts("{\"alg\":\"RS256\",\"kid\":\"\u{FEFF}\\u0061\"}"),
+        "manifests": texts("a\r", "\r", "\r\n"),
         "headers": [state(window: 5_000), state(tagBytes: .max), state(offset: .max), state(missing: -1)],
     ]
 
