@@ -8,7 +8,9 @@ public enum JSONMembers {
     /// Names are compared after their escapes were read: `"alg"` and `"\u0061lg"` are one.
     /// - Returns: `false` also for what is no JSON, and for what is nested deeper than 32.
     public static func areUnique(in text: some Collection<UInt8>) -> Bool {
-        var scanner = JSONScanner(Array(text))
+        let bytes = Array(text)
+        guard String(validating: bytes, as: UTF8.self) != nil else { return false }
+        var scanner = JSONScanner(bytes)
         return scanner.scansDocument()
     }
 }
@@ -17,8 +19,13 @@ public enum JSONMembers {
 private struct JSONScanner {
     private static let deepest = 32
 
+    /// Up to how many names of an object are compared one by one, rather than looked up.
+    private static let few = 16
+
     private let bytes: [UInt8]
     private var position = 0
+    /// Where the names are of the objects that are open, none of which holds an escape.
+    private var open: [Range<Int>] = []
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
@@ -46,7 +53,7 @@ private struct JSONScanner {
         switch next {
         case UInt8(ascii: "{"): return scansObject(depth)
         case UInt8(ascii: "["): return scansArray(depth)
-        case UInt8(ascii: "\""): return text() != nil
+        case UInt8(ascii: "\""): return skipsText() != nil
         default: return scansWord()
         }
     }
@@ -55,10 +62,24 @@ private struct JSONScanner {
         position += 1
         skipSpace()
         if takes(UInt8(ascii: "}")) { return true }
-        var names: Set<[UInt16]> = []
+        let first = open.count
+        defer { open.removeSubrange(first...) }
+        // Only of large objects, and such as spell names in other ways.
+        var spelled: Set<[UInt16]>?
         while true {
             skipSpace()
-            guard let name = text(), names.insert(name).inserted else { return false }
+            let start = position + 1
+            guard let isPlain = skipsText() else { return false }
+            let name = start..<position - 1
+            if spelled == nil, !isPlain || open.count - first >= Self.few {
+                spelled = Set(open[first...].map { units($0) })
+            }
+            if spelled != nil {
+                guard spelled?.insert(units(name)).inserted == true else { return false }
+            } else {
+                guard !open[first...].contains(where: { bytes[$0].elementsEqual(bytes[name]) }) else { return false }
+                open.append(name)
+            }
             skipSpace()
             guard takes(UInt8(ascii: ":")), scansValue(depth: depth + 1) else { return false }
             skipSpace()
@@ -91,26 +112,43 @@ private struct JSONScanner {
         return position > start
     }
 
-    /// A string's UTF-16, in which escapes are written.
-    private mutating func text() -> [UInt16]? {
+    /// Passes over a string.
+    ///
+    /// - Returns: Whether it is spelled without escapes; `nil` if it is none.
+    private mutating func skipsText() -> Bool? {
         guard takes(UInt8(ascii: "\"")) else { return nil }
-        var units: [UInt16] = []
-        var start = position
+        var isPlain = true
         while let byte = next {
+            position += 1
             switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                guard let plain = String(validating: bytes[start..<position], as: UTF8.self) else { return nil }
-                units += plain.utf16
-                position += 1
-                if byte == UInt8(ascii: "\"") { return units }
-                guard let unit = escaped() else { return nil }
-                units.append(unit)
-                start = position
+            case UInt8(ascii: "\""): return isPlain
+            case UInt8(ascii: "\\"):
+                guard escaped() != nil else { return nil }
+                isPlain = false
             case 0..<0x20: return nil
-            default: position += 1
+            default: break
             }
         }
         return nil
+    }
+
+    /// A string's UTF-16, in which escapes are written; it was passed over before.
+    private func units(_ range: Range<Int>) -> [UInt16] {
+        var scanner = self
+        var units: [UInt16] = []
+        scanner.position = range.lowerBound
+        var start = range.lowerBound
+        while scanner.position < range.upperBound {
+            guard bytes[scanner.position] == UInt8(ascii: "\\") else {
+                scanner.position += 1
+                continue
+            }
+            units += String(decoding: bytes[start..<scanner.position], as: UTF8.self).utf16
+            scanner.position += 1
+            if let unit = scanner.escaped() { units.append(unit) }
+            start = scanner.position
+        }
+        return units + String(decoding: bytes[start..<range.upperBound], as: UTF8.self).utf16
     }
 
     private mutating func escaped() -> UInt16? {
