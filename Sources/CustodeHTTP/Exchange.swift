@@ -49,6 +49,10 @@ final class Exchange {
     var dialect: UploadDialect?
     /// What is to be done; the request's own method, unless it names another where that is honoured.
     var method: HTTPRequest.Method
+    /// The announced length of the body; `nil` if it comes in chunks, or there is none.
+    let contentLength: Int64?
+    // Asked for several times in each request.
+    private let hasBody: Bool
     private let stopSignal = StopSignal()
     /// What the log line shall say besides; `nil` where no line will be written.
     private(set) var facts: Logger.Metadata?
@@ -73,6 +77,8 @@ final class Exchange {
         self.transfers = transfers
         facts = notesFacts ? [:] : nil
         self.request = request
+        contentLength = request.headers[.contentLength].flatMap { Int64($0) }
+        hasBody = (contentLength ?? 0) > 0 || request.headers[.transferEncoding] != nil
         method = request.method
         self.channel = channel
         self.id = id
@@ -85,13 +91,6 @@ final class Exchange {
             return
         }
         self.method = method
-    }
-
-    /// The announced length of the body; `nil` if it comes in chunks, or there is none.
-    var contentLength: Int64? { request.headers[.contentLength].flatMap { Int64($0) } }
-
-    private var hasBody: Bool {
-        request.headers[.transferEncoding] != nil || (contentLength ?? 0) > 0
     }
 
     /// Whether bytes of the body are still to come.
