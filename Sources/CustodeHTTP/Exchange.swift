@@ -159,8 +159,14 @@ final class Exchange {
     }
 
     /// Tells the client something before the reply (RFC 9110 §15.2).
+    ///
+    /// - Throws: ``BodyEndedEarly`` if it has gone: what is still to come of the body will not.
     func inform(_ status: HTTPResponse.Status, _ fields: HTTPFields = [:]) async throws {
-        try await channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: status, headerFields: fields)))
+        do {
+            try await channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: status, headerFields: fields)))
+        } catch {
+            throw BodyEndedEarly()
+        }
     }
 
     /// Notes something for the log line; a token or a secret never.

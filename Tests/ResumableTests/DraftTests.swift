@@ -78,6 +78,24 @@ struct DraftTests {
         try await world.expect(of: job, is: bytes)
     }
 
+    @Test("a client that goes before it can be told where to go on is no fault of the service's")
+    func goneBeforeInterim() async throws {
+        let world = try await World.start()
+        let job = try await world.newJob()
+        let fields = Self.version + ["Upload-Complete": "?0", "Content-Length": "20000"]
+        let hasGone = try await eventually {
+            let connection = try await RawConnection.open(port: world.service.port)
+            try await connection.send(
+                world.service.client.head(
+                    "PUT", job.path("input"), headers: world.credentials(of: .alice) + fields, body: .raw([])))
+            connection.reset()
+            return world.service.log.split(separator: "\n").count { $0.contains("the client went away") } >= 10
+        }
+        #expect(hasGone)
+        try await world.close()
+        #expect(!world.service.log.contains(#""level":"error""#), "\(world.service.log.suffix(2_000))")
+    }
+
     @Test("what came of a body that broke off is gone on with")
     func broken() async throws {
         let world = try await BucketKind.directory.shared()
