@@ -120,7 +120,8 @@ let package = Package(
             name: "HTTPFetchTests", dependencies: ["CustodeTesting", "HTTPFetch", nioCore], swiftSettings: base),
         .testTarget(
             name: "IdentityTests", dependencies: ["CustodeCore", "CustodeTesting", "Identity"], swiftSettings: base),
-        .testTarget(name: "IntegrationTests", dependencies: ["CustodeTesting", yams], swiftSettings: base),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["CustodeTesting", yams], exclude: ["Clients"], swiftSettings: base),
         .testTarget(name: "MigrationTests", dependencies: ["CustodeTesting"], swiftSettings: base),
         .testTarget(
             name: "PostgresCatalogTests",
