@@ -115,6 +115,7 @@ public struct CustodeService: Sendable {
         }
         switch (route, exchange.method) {
         case (.openAPI, _): return Self.openAPI
+        case (.docs, _): return Self.docs
         case (.object(let job, let name), .put): return try await put(exchange, job, name)
         case (.object(let job, let name), .delete): return try await delete(exchange, job, name)
         case (.object(let job, let name), _): return try await get(exchange, job, name)

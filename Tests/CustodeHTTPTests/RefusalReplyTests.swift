@@ -14,7 +14,7 @@ struct RefusalReplyTests {
             sha256: digest, etag: ETag(digest), filename: nil, createdAt: Timestamp(seconds: 0))
     }
 
-    private static func all() throws -> [Refusal] {
+    static func all() throws -> [Refusal] {
         [
             .badRequest("mend it"), .unauthorized("who"), .badCredential("over"), .forbidden("may not"), .badLink,
             .notFound,

@@ -13,7 +13,8 @@ struct RouteTests {
             ("/v1/jobs/42/transcript", .object(job: "42", name: "transcript")), ("/v1/links", .links),
             ("/o/token", .download(token: "token")), ("/o/token/name.txt", .download(token: "token")),
             ("/o/token/", .download(token: "token")), ("/u/token", .upload(token: "token")),
-            ("/openapi.json", .openAPI), ("/v1/uploads", .uploads), ("/v1/uploads/abc", .resumable(id: "abc")),
+            ("/openapi.json", .openAPI), ("/docs", .docs), ("/v1/uploads", .uploads),
+            ("/v1/uploads/abc", .resumable(id: "abc")),
             ("/u/token/abc", .linkedUpload(token: "token", id: "abc")),
         ])
     func documented(path: String, route: Route) {
@@ -27,7 +28,8 @@ struct RouteTests {
             "/V1/links", "/v1/Links", "/v1/link", "/v1", "/v1/", "/v1/jobs", "/v1/jobs/", "/v1/jobs/42",
             "/v1/jobs/42/input/", "/v1/jobs/42//input", "/v1/jobs/42/./input", "/v1/jobs/a/b/input",
             "/v2/jobs/42/input",
-            "/%761/links", "/v1%2Flinks", "/v1/jobs%2F42/input", "/openapi.json/", "//openapi.json", "/OpenAPI.json",
+            "/%761/links", "/v1%2Flinks", "/v1/jobs%2F42/input", "/openapi.json/", "/docs/", "/Docs", "//openapi.json",
+            "/OpenAPI.json",
             "/openapi%2Ejson", "/o", "/u", "/u/token/abc/", "/v1/uploads/a/b", "/o/token/a/b", "//o/token",
             "/./o/token",
             "/o/../o/token", "/O/token", "/healthz", "/metrics", "/v1/upload", "/v1/links\u{301}", "/v1\u{301}/links",
@@ -68,7 +70,7 @@ struct RouteTests {
             (
                 .linkedUpload(token: "secret", id: "secret"), ["HEAD", "GET", "PATCH", "DELETE", "OPTIONS"],
                 "/u/{token}/{upload}"
-            ), (.openAPI, ["GET", "HEAD"], "/openapi.json"),
+            ), (.openAPI, ["GET", "HEAD"], "/openapi.json"), (.docs, ["GET", "HEAD"], "/docs"),
         ]
         for (route, methods, template) in routes {
             #expect(route.methods.map(\.rawValue) == methods && route.template == template)

@@ -144,6 +144,7 @@ struct FieldFuzz {
             texts: [
                 "/v1/jobs/42/input", "/v1/jobs/a%2Fb/objects?disposition=inline", "/v1/links", "/o/token/name.wav?x=1",
                 "/v1/jobs/42/links", "/u/token", "/u/token/upload", "/v1/uploads", "/v1/uploads/abc", "/openapi.json",
+                "/docs",
                 "http://host/v1/jobs/42/input?disposition=inline&disposition=attachment#f", "*", "host:443",
             ],
             tokens: [
@@ -184,6 +185,7 @@ struct FieldFuzz {
         case .uploads: parts = ["v1", "uploads"]
         case .resumable(let id): parts = ["v1", "uploads", id]
         case .openAPI: parts = ["openapi.json"]
+        case .docs: parts = ["docs"]
         }
         let spelled = "/" + parts.joined(separator: "/")
         if case .download = route, path.utf8.count > spelled.utf8.count {

@@ -32,7 +32,7 @@ struct ServiceFuzz {
         "{alice-upload}", "/v1/jobs/{bob-job}/input", "/v1/jobs/{bob-job}/transcript", "/v1/jobs/{bob-job}/objects",
         "/v1/jobs/{bob-job}/links", "/v1/links", "/v1/uploads", "{bob-upload}", "/o/{download}/a.wav",
         "/o/{download}?disposition=inline",
-        "/u/{upload}", "/u/{upload}/{alice-upload-id}", "/openapi.json",
+        "/u/{upload}", "/u/{upload}/{alice-upload-id}", "/openapi.json", "/docs",
     ]
 
     /// Requests as they should be, of every kind, with names for what only the running service knows.

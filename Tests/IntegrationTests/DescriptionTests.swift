@@ -28,4 +28,30 @@ struct DescriptionTests {
         #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
         #expect(outcome.output.contains("ok "))
     }
+
+    @Test("the page for people is served, loads nothing, and its style is the one that its policy lets it use")
+    func page() async throws {
+        let world = try await World.shared()
+        let reply = try await world.send("GET", "/docs", as: .stranger)
+        #expect(reply.status == 200 && reply.header("Content-Type") == "text/html; charset=utf-8")
+        #expect(reply.header("X-Content-Type-Options") == "nosniff")
+        let policy = try #require(reply.header("Content-Security-Policy"))
+        #expect(policy.hasPrefix("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"))
+        let html = reply.text
+        let start = try #require(html.range(of: "<style>")), end = try #require(html.range(of: "</style>"))
+        let hash = SHA256.digest(Array(html[start.upperBound..<end.lowerBound].utf8))
+        #expect(policy.contains("'sha256-\(Data(hash).base64EncodedString())'"))
+        for word in ["<script", "<img", "<link", "<iframe", "<object", "<form", "@import", "url(", " style=", " src="] {
+            #expect(!html.contains(word), "\(word)")
+        }
+        // Anchors stay on the page, but for the document it is made from.
+        let targets = html.matches(of: /href="([^"]*)"/).map { String($0.output.1) }
+        #expect(targets.allSatisfy { $0.hasPrefix("#") || $0 == "openapi.json" })
+        let ids = Set(html.matches(of: /id="([^"]*)"/).map { "#" + $0.output.1 })
+        #expect(targets.filter { $0.hasPrefix("#") && !ids.contains($0) } == [], "every one leads somewhere")
+        #expect(ids.count == html.matches(of: /\ id="/).count, "no place has the name of another")
+        let head = try await world.send("HEAD", "/docs", as: .stranger)
+        #expect(head.status == 200 && head.body.isEmpty)
+        #expect(head.header("Content-Length") == String(reply.body.count))
+    }
 }

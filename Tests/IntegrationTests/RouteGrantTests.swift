@@ -81,7 +81,7 @@ struct RouteGrantTests {
 
     /// Routes whose authority is in their path, or that need none: what is sent along changes nothing.
     private static let open = [
-        "/o/{token}/{name}", "/u/{token}", "/u/{token}/{upload}", "/openapi.json",
+        "/o/{token}/{name}", "/u/{token}", "/u/{token}/{upload}", "/openapi.json", "/docs",
     ]
 
     private static let tokens = Once { try await TokenWorld.start() }

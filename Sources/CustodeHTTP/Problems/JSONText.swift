@@ -49,6 +49,8 @@ struct JSONText {
         raw(String(value))
     }
 
+    mutating func element(_ value: String) { string(value) }
+
     private mutating func raw(_ text: String) {
         separate()
         bytes += text.utf8

@@ -26,6 +26,8 @@ enum Route: Sendable, Equatable {
     case resumable(id: String)
     /// `/openapi.json`
     case openAPI
+    /// `/docs`
+    case docs
 
     /// The longest request target that is looked at, in bytes.
     static let maximumTargetLength = 8_192
@@ -38,6 +40,7 @@ enum Route: Sendable, Equatable {
         let first = String(Substring(segments[1]))
         switch (segments.count, first) {
         case (2, "openapi.json"): self = .openAPI
+        case (2, "docs"): self = .docs
         case (3, "v1") where segments[2].elementsEqual("links".utf8): self = .links
         case (3, "v1") where segments[2].elementsEqual("uploads".utf8): self = .uploads
         case (4, "v1") where segments[2].elementsEqual("uploads".utf8):
@@ -69,7 +72,7 @@ enum Route: Sendable, Equatable {
         case .upload: [.put, .options]
         case .uploads: [.post, .options]
         case .resumable, .linkedUpload: [.head, .get, .patch, .delete, .options]
-        case .openAPI: [.get, .head]
+        case .openAPI, .docs: [.get, .head]
         }
     }
 
@@ -94,6 +97,7 @@ enum Route: Sendable, Equatable {
         case .uploads: "/v1/uploads"
         case .resumable: "/v1/uploads/{upload}"
         case .openAPI: "/openapi.json"
+        case .docs: "/docs"
         }
     }
 }
