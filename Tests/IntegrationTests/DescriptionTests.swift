@@ -29,6 +29,41 @@ struct DescriptionTests {
         #expect(outcome.output.contains("ok "))
     }
 
+    /// Requests of every kind, right and wrong: the reply's status, type, fields and JSON are as they are described.
+    ///
+    /// What clients stored is none of these: of its bytes nothing is promised.
+    @Test("schemathesis finds no reply that is not described, and none that is the service's fault")
+    func conformance() async throws {
+        let world = try await World.start(settings: ["CUSTODE_POLICY_UPLOADS_MAX_OPEN_PER_USER": "100000"])
+        let (folder, path) = try await Self.document(world)
+        defer { folder.remove() }
+        let jobs = try await world.newJobs(12).map(\.id).joined(separator: ",")
+        let url = "http://127.0.0.1:\(world.service.port)"
+        let environment = Command.environment.merging([
+            "CUSTODE_URL": url, "CUSTODE_SERVICE_KEY": world.bothKey.text, "CUSTODE_USER": world.alice,
+            "JOBS": jobs, "SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": Self.folder,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        ]) { $1 }
+        let checks = [
+            "not_a_server_error", "status_code_conformance", "content_type_conformance",
+            "response_headers_conformance", "response_schema_conformance", "allow_header_conformance",
+        ]
+        let phases = Checkout.isFastRun ? "examples,fuzzing" : "examples,coverage,fuzzing"
+        // It keeps notes where it runs.
+        let outcome = try await Command.run(
+            "/bin/sh",
+            [
+                "-c", #"cd "$0" && exec "$@""#, folder.path, Self.python, "-m", "schemathesis.cli", "run", path,
+                "--url", url, "--seed", "1", "--no-color",
+                "--max-examples", Checkout.isFastRun ? "5" : "20", "--checks", checks.joined(separator: ","),
+                "--phases", phases, "--continue-on-failure", "--warnings", "off", "--workers", "1",
+            ], environment: environment, within: .seconds(240))
+        #expect(outcome.status == 0, "\(outcome.output.suffix(8_000))\(outcome.errors)")
+        try await world.close()
+        #expect(!world.service.log.contains(#""level":"error""#))
+        #expect(!world.service.log.contains(#""status":"500""#))
+    }
+
     @Test("the page for people is served, loads nothing, and its style is the one that its policy lets it use")
     func page() async throws {
         let world = try await World.shared()
