@@ -6,7 +6,7 @@ struct UnitFile {
     /// Where the units are, without a trailing slash.
     static let folder = Checkout.script("systemd")
     /// Where the units expect the binary.
-    static let installedBinary = "/usr/local/bin/custode"
+    static let installedBinary = "/usr/bin/custode"
     /// The services, each of which starts the binary.
     static let services = ["custode.service", "custode-gc.service", "custode-scrub.service"]
     /// The timers.
