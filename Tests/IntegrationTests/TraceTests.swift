@@ -76,4 +76,17 @@ struct TraceTests {
         }
         try await world.close()
     }
+
+    @Test("a directory's disk is a span as well")
+    func disk() async throws {
+        let world = try await World.start(settings: ["CUSTODE_LOG_FORMAT": "json"])
+        let job = try await world.newJob()
+        let reply = try await world.put("transcript", of: job, Sample.text(), headers: ["traceparent": Self.parent])
+        #expect(reply.status == 201)
+        #expect(
+            try await eventually {
+                Self.lines(world, "span", of: Self.trace).contains { $0["name"].string == "bucket disk" }
+            })
+        try await world.close()
+    }
 }
