@@ -204,7 +204,14 @@ final class Exchange {
 
             mutating func next() async throws -> ByteBuffer? {
                 guard exchange.hasUnreadBody else { return nil }
-                guard let piece = try await source.next() else {
+                let next: ByteBuffer?
+                do {
+                    next = try await source.next()
+                } catch  where error is IOError || error is ChannelError {
+                    // A connection that fails has ended, whatever the system calls it.
+                    throw BodyEndedEarly()
+                }
+                guard let piece = next else {
                     guard !exchange.isCutOff else { throw BodyEndedEarly() }
                     exchange.bodyHasEnded = true
                     return nil
