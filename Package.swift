@@ -123,6 +123,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests", dependencies: ["CustodeTesting", yams], exclude: ["Clients"], swiftSettings: base),
         .testTarget(name: "MigrationTests", dependencies: ["CustodeTesting"], swiftSettings: base),
+        .testTarget(name: "PackageTests", dependencies: ["CustodeTesting"], swiftSettings: base),
         .testTarget(
             name: "PostgresCatalogTests",
             dependencies: ["CustodeCore", "CustodeTesting", "PostgresCatalog", "PostgresClient"],

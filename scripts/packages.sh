@@ -1,6 +1,7 @@
-# Sourced by the scripts: installs Debian packages that are missing, and says so.
+# Sourced by the scripts: installs Debian packages that are missing, and says so; builds for use.
 #
 #   need PACKAGE…
+#   release_build PRODUCT
 
 need() {
     local package missing=() as_root=()
@@ -27,4 +28,10 @@ need_to_build() {
         return 1
     }
     need libcurl4-openssl-dev libexpat1-dev libpq-dev libmagic-dev libssl-dev pkg-config
+}
+
+# The one release build that is run, measured and packaged, from the top of the checkout. Swift's libraries are in it, and it
+# names no folder of the machine that it was built on, so that it can go to another.
+release_build() {
+    swift build -c release --static-swift-stdlib --disable-local-rpath -Xcc "-ffile-prefix-map=$PWD/=" --product "$1"
 }
