@@ -43,7 +43,9 @@ struct FileFuzz {
                 try hold(!"\(error)".isEmpty, "a fault says why")
             }
             guard let text = String(validating: trial.bytes, as: UTF8.self) else { return }
-            let quoted = "\"" + text.replacing("\"", with: "\"\"") + "\""
+            // By bytes: a character may be a quote and what is combined with it.
+            let doubled = text.utf8.flatMap { $0 == 0x22 ? [$0, $0] : [$0] }
+            let quoted = "\"" + String(decoding: doubled, as: UTF8.self) + "\""
             let read = try Self.records(Array("a,\(quoted),b\n\(quoted)\r\n\(quoted)".utf8), in: path, isCSV: true)
             try hold(
                 read.map { $0.map { Array($0.utf8) } }
