@@ -79,7 +79,8 @@ struct GrantsTests {
         try await world.database.sql("revoke insert on custode.received_bytes from public, \(try Self.role(narrow))")
         let checked = try await run(["check"], narrow)
         #expect(checked.status == 1)
-        #expect(checked.output.contains("FAIL grants: the role may not use custode.received_bytes"), "\(checked.output)")
+        #expect(
+            checked.output.contains("FAIL grants: the role may not use custode.received_bytes"), "\(checked.output)")
         try await world.close()
     }
 
