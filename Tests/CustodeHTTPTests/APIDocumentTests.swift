@@ -7,7 +7,7 @@ import Testing
 
 @Suite("what the service says of itself")
 struct APIDocumentTests {
-    private static let document = DocumentNode.read(PackageResources.openapi_json) ?? .null
+    private static let document = JSONValue.read(PackageResources.openapi_json) ?? .null
 
     /// A new route does not compile before it is in here, and in the list.
     private static func name(_ route: Route) -> String {
@@ -56,7 +56,7 @@ struct APIDocumentTests {
             for dialect in [UploadDialect.tus, .draft] {
                 let reply = Reply(refusal, instance: "x", dialect: dialect)
                 guard case .bytes(let bytes) = reply.content else { continue }
-                let type = try #require(DocumentNode.read(bytes)?["type"].string)
+                let type = try #require(JSONValue.read(bytes)?["type"].string)
                 told[type, default: []].insert(reply.status.code)
             }
         }
@@ -96,7 +96,7 @@ struct APIDocumentTests {
         var titles: [String: String] = [:]
         for refusal in try RefusalReplyTests.all() {
             guard case .bytes(let bytes) = Reply(refusal, instance: "x").content else { continue }
-            let problem = try #require(DocumentNode.read(bytes))
+            let problem = try #require(JSONValue.read(bytes))
             titles[try #require(problem["type"].string)] = problem["title"].string
         }
         for reply in Self.document["components"]["responses"].members {
@@ -164,9 +164,9 @@ struct APIPageTests {
     @Test("JSON is written as it was meant")
     func text() {
         let source = #"{"b": [1, 2.5, "x\"\n"], "a": null, "c": {}, "d": [], "e": true}"#
-        let node = DocumentNode.read(Array(source.utf8))
+        let node = JSONValue.read(Array(source.utf8))
         #expect(node?.text() == #"{"a": null, "b": [1, 2.5, "x\"\n"], "c": {}, "d": [], "e": true}"#)
         #expect(node?["b"].text(isIndented: true) == "[\n  1,\n  2.5,\n  \"x\\\"\\n\"\n]")
-        #expect(DocumentNode.read(Array("{".utf8)) == nil)
+        #expect(JSONValue.read(Array("{".utf8)) == nil)
     }
 }

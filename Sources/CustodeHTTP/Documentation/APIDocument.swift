@@ -1,3 +1,5 @@
+internal import CustodeCore
+
 /// What an OpenAPI document says, as far as a page tells it.
 struct APIDocument {
     /// One method of one path.
@@ -11,23 +13,23 @@ struct APIDocument {
         /// What authorizes it; empty where the path does, or nothing needs to.
         let credentials: [String]
         /// Of the path and of the operation, references followed.
-        let parameters: [DocumentNode]
+        let parameters: [JSONValue]
         /// The names of the header fields that an example shows.
         let shown: Set<String>
-        let body: DocumentNode
+        let body: JSONValue
         /// By status.
-        let responses: [(status: String, response: DocumentNode)]
+        let responses: [(status: String, response: JSONValue)]
     }
 
     private static let methods = ["get", "head", "post", "put", "patch", "delete", "options"]
 
-    let root: DocumentNode
+    let root: JSONValue
     /// By path, then in the order in which methods are usually named.
     private(set) var operations: [Operation] = []
 
     /// Reads a document; `nil` if it is not JSON.
     init?(_ bytes: [UInt8]) {
-        guard let root = DocumentNode.read(bytes) else { return nil }
+        guard let root = JSONValue.read(bytes) else { return nil }
         self.root = root
         for (path, item) in root["paths"].members {
             for method in Self.methods where item[method] != .null {
@@ -41,13 +43,13 @@ struct APIDocument {
     }
 
     /// What a reference refers to; anything else is itself.
-    func resolved(_ node: DocumentNode) -> DocumentNode {
+    func resolved(_ node: JSONValue) -> JSONValue {
         guard let reference = node["$ref"].string else { return node }
         return reference.split(separator: "/").dropFirst().reduce(root) { $0[String($1)] }
     }
 
     private func operation(
-        _ method: String, _ path: String, _ item: DocumentNode, _ node: DocumentNode
+        _ method: String, _ path: String, _ item: JSONValue, _ node: JSONValue
     ) -> Operation {
         Operation(
             id: node["operationId"].string ?? "\(method)-\(path)", method: method.uppercased(), path: path,

@@ -1,3 +1,5 @@
+internal import CustodeCore
+
 /// An OpenAPI document as one page that loads nothing and runs nothing.
 struct APIPage {
     private let document: APIDocument

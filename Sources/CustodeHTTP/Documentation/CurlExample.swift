@@ -1,3 +1,5 @@
+internal import CustodeCore
+
 /// How an operation is called from a shell, in the words of its own examples.
 struct CurlExample {
     let text: String

@@ -36,23 +36,21 @@ struct KeySetState {
     ///
     /// - Parameter refuted: One of that id by which a signature was not verified: it may have been replaced.
     mutating func look(_ keyID: String, refuted: SigningKey?, now: ContinuousClock.Instant) -> Answer {
-        guard let current = current(now) else {
-            if isFetching { return .ask }
+        let answer = answer(keyID, refuted: refuted, now: now)
+        if case .key = answer { return answer }
+        // Whoever comes while it is under way waits for it with the others.
+        if isFetching { return .ask }
+        guard current(now) != nil else {
             // Nothing to go by: each who asks may try, but not all the time.
             if let lastFailure, now - lastFailure < min(retry, Self.longestRetry.wanted) { return .undecided }
             return .ask
         }
-        if let key = current[keyID], key != refuted { return .key(key) }
-        // Whoever comes while it is under way waits for it with the others.
-        if isFetching { return .ask }
-        if let lastDemand, now - lastDemand < Self.demandsApart {
-            return failures > 0 && refuted == nil ? .undecided : .unknown
-        }
+        if let lastDemand, now - lastDemand < Self.demandsApart { return answer }
         lastDemand = now
         return .ask
     }
 
-    /// The same after the issuer was asked.
+    /// What can be said without asking the issuer.
     func answer(_ keyID: String, refuted: SigningKey?, now: ContinuousClock.Instant) -> Answer {
         guard let current = current(now) else { return .undecided }
         if let key = current[keyID], key != refuted { return .key(key) }

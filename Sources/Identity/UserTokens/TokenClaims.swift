@@ -3,10 +3,10 @@ internal import JWTKit
 
 /// What a token whose signature is the issuer's says, and whether it is said to us, now, of a user.
 struct TokenClaims: JWTPayload {
-    private let members: [String: Claim]
+    private let members: [String: JSONValue]
 
     init(from decoder: any Decoder) throws {
-        members = try decoder.singleValueContainer().decode([String: Claim].self)
+        members = try decoder.singleValueContainer().decode([String: JSONValue].self)
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -20,7 +20,7 @@ struct TokenClaims: JWTPayload {
     ///
     /// - Throws: ``CredentialFault/rejected(reason:advice:)``.
     func user(_ configuration: UserTokenConfiguration, now: Timestamp) throws(CredentialFault) -> UserID {
-        guard members["iss"]?.text == configuration.issuer else {
+        guard members["iss"]?.string == configuration.issuer else {
             throw .rejected(reason: "token: iss", advice: "The token is of another issuer.")
         }
         guard members["aud"]?.names(configuration.audience) == true else {
@@ -29,7 +29,7 @@ struct TokenClaims: JWTPayload {
         }
         try checkTimes(Double(now.microseconds) / 1_000_000, Self.seconds(configuration.leeway))
         try checkKind()
-        guard let subject = members["sub"]?.text, !subject.isEmpty else {
+        guard let subject = members["sub"]?.string, !subject.isEmpty else {
             throw .rejected(reason: "token: sub", advice: "The token names nobody.")
         }
         // A machine's token is nobody's, whatever else it claims.
@@ -47,12 +47,12 @@ struct TokenClaims: JWTPayload {
     }
 
     private func checkTimes(_ now: Double, _ leeway: Double) throws(CredentialFault) {
-        guard let expiry = members["exp"]?.number, now < expiry + leeway else {
+        guard let expiry = members["exp"]?.count, now < expiry + leeway else {
             throw .rejected(reason: "token: exp", advice: "The token's time is over; get a new one.")
         }
         for name in ["nbf", "iat"] {
             guard let claim = members[name] else { continue }
-            guard let moment = claim.number, moment <= now + leeway else {
+            guard let moment = claim.count, moment <= now + leeway else {
                 throw .rejected(reason: "token: \(name)", advice: "The token is not good yet; compare the clocks.")
             }
         }
@@ -74,56 +74,23 @@ struct TokenClaims: JWTPayload {
     private static func seconds(_ duration: Duration) -> Double { duration / .seconds(1) }
 }
 
-/// The value of a claim, as far as any of ours is of its kind.
-private enum Claim: Codable, Sendable {
-    case text(String)
-    case integer(Int64)
-    case number(Double)
-    case texts([String])
-    case other
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let text = try? container.decode(String.self) {
-            self = .text(text)
-        } else if let integer = try? container.decode(Int64.self) {
-            self = .integer(integer)
-        } else if let number = try? container.decode(Double.self) {
-            self = .number(number)
-        } else if let texts = try? container.decode([String].self) {
-            self = .texts(texts)
-        } else {
-            self = .other
-        }
-    }
-
-    func encode(to encoder: any Encoder) throws {}
-
-    var text: String? { if case .text(let text) = self { text } else { nil } }
-
-    var number: Double? {
+extension JSONValue {
+    /// A moment or the like, whole or not.
+    fileprivate var count: Double? {
         switch self {
         case .integer(let integer): Double(integer)
         case .number(let number): number
-        case .text, .texts, .other: nil
+        default: nil
         }
     }
 
     /// Text, or a whole number as text: ids of users are of either type.
-    var identifier: String? {
-        switch self {
-        case .text(let text): text
-        case .integer(let integer): String(integer)
-        case .number, .texts, .other: nil
-        }
+    fileprivate var identifier: String? {
+        if case .integer(let integer) = self { String(integer) } else { string }
     }
 
-    /// Whether it is a name, or a list in which it stands (RFC 7519 §4.1.3).
-    func names(_ name: String) -> Bool {
-        switch self {
-        case .text(let text): text == name
-        case .texts(let texts): texts.contains(name)
-        case .integer, .number, .other: false
-        }
+    /// Whether it is a name, or a list of names in which it stands (RFC 7519 §4.1.3).
+    fileprivate func names(_ name: String) -> Bool {
+        self == .string(name) || (array.contains(.string(name)) && array.allSatisfy { $0.string != nil })
     }
 }
