@@ -130,15 +130,11 @@ extension ResumableUploads {
     ) async throws -> ResumableUpload {
         let appends = declaration.hasBody || !upload.parts.isEmpty || upload.length == 0
         let user = upload.creator.user
-        // What is made of others came with those.
-        let length = upload.parts.isEmpty ? upload.length : nil
-        // What comes in one piece meanwhile counts as well, until the database knows of this one.
-        let allowance = try await dailyBytes?.begin(user, length: length)
-        defer {
-            dailyBytes?.refresh(user)
-            withExtendedLifetime(allowance) {}
-        }
-        switch try await uploads.create(upload, policy.uploads, lease: AppendWatch.lease, appends: appends) {
+        // What comes in one piece meanwhile takes of the same bytes, and learns of this upload from the database.
+        var limits = policy.uploads
+        limits.maximumBytesPerUserPerDay -= dailyBytes?.unknown(of: user) ?? 0
+        defer { dailyBytes?.refresh(user) }
+        switch try await uploads.create(upload, limits, lease: AppendWatch.lease, appends: appends) {
         case .created: return upload
         case .tooManyOpen:
             throw DailyBytes.tooManyOpen(policy.uploads.maximumOpenPerUser)
