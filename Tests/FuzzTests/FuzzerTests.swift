@@ -48,6 +48,7 @@ struct FuzzerTests {
         var fuzzer = Self.fuzzer("slow")
         fuzzer.patience = .milliseconds(200)
         let found = try await #require(throws: FuzzFailure.self) {
+            // The slow reader that is to be found.
             try await fuzzer.run { if $0.bytes.count > 12 { usleep(300_000) } }
         }
         #expect(found.reason.hasPrefix("it took"))
