@@ -92,18 +92,29 @@ struct CrowdTests {
     func restless() async throws {
         let (world, child) = try await Self.limited(400)
         let job = try await world.jobWithInput()
-        let request = world.service.client.head("GET", job.path("input"), headers: [:], body: .none)
-        let port = world.service.port
-        let crowd = Task {
-            var held: [RawConnection] = []
-            while !Task.isCancelled {
-                held.append(contentsOf: (try? await RawConnection.open(20, port: port)) ?? [])
-                for connection in held.suffix(300) { _ = try? await connection.send(request) }
-                if held.count > 600 { held.removeFirst(300) }
-                // Not a wait for something: how often it asks is what the attack is.
-                try? await Task.sleep(for: .milliseconds(200))
-            }
-        }
+        // Twice as many as there may be, each of which asks twice a second, and comes again when it is sent away.
+        let crowd = try ChildProcess.start(
+            try #require(Checkout.tool("python3")),
+            [
+                "-c",
+                """
+                import socket, time
+                def come():
+                    s = socket.create_connection(("127.0.0.1", \(world.service.port))); s.setblocking(False); return s
+                held = [come() for _ in range(420)]
+                while True:
+                    for i, s in enumerate(held):
+                        try:
+                            while True:
+                                if not s.recv(65536): raise ConnectionError
+                        except BlockingIOError: pass
+                        except OSError:
+                            s.close(); held[i] = s = come()
+                        try: s.send(b"GET \(job.path("input")) HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+                        except OSError: pass
+                    time.sleep(0.5)
+                """,
+            ], environment: Command.environment)
         let isCrowded = try await eventually(within: .seconds(30)) {
             let metrics = try await world.service.admin.request("GET", "/metrics").text
             let numbers = ["custode_connections", "custode_connections_limit"].map { name in
@@ -118,8 +129,8 @@ struct CrowdTests {
             #expect(try await world.get("input", of: job).status == 200)
             #expect(ContinuousClock.now - started < .seconds(10))
         }
-        crowd.cancel()
-        await crowd.value
+        crowd.signal(9)
+        _ = try await crowd.end(within: .seconds(10))
         child.signal(15)
         #expect(try await child.end(within: .seconds(45)) == 0)
     }
