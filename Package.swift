@@ -51,7 +51,8 @@ let package = Package(
             name: "custode",
             dependencies: [
                 "CustodeHTTP", "CustodeCore", "BlobStores", "PostgresCatalog", "Identity", "PostgresClient",
-                "CLinux", "ContentSniffer", "Cryptography", "HTTPFetch", "Telemetry", argumentParser, hummingbird,
+                "CLinux", "ContentSniffer", "Cryptography", "HTTPFetch", "KeySets", "Telemetry", argumentParser,
+                hummingbird,
                 lifecycle,
                 logging, nioCore, nioPosix, tracing, unixSignals, yams,
             ],
@@ -75,6 +76,9 @@ let package = Package(
         .target(
             name: "PostgresCatalog", dependencies: ["CustodeCore", "PostgresClient", tracing], swiftSettings: pure),
         .target(name: "Identity", dependencies: ["CustodeCore", "Cryptography", jwtKit], swiftSettings: pure),
+        .target(
+            name: "KeySets", dependencies: ["CustodeCore", "HTTPFetch", "Identity", lifecycle, logging, nioCore],
+            swiftSettings: pure),
         .target(name: "PostgresClient", dependencies: ["CLibPQ", "Threads", collections], swiftSettings: base),
         .target(name: "HTTPFetch", dependencies: ["CLibCurl", "CLinux", "Threads", nioCore], swiftSettings: base),
         .target(name: "ContentSniffer", dependencies: ["CLibMagic"], swiftSettings: base),

@@ -2,6 +2,7 @@ import CustodeCore
 import Foundation
 import HTTPFetch
 import Identity
+import KeySets
 
 /// Looks at what is set and may not be what somebody means, and at the files that settings name.
 struct SettingChecks {

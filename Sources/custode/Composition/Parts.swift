@@ -14,7 +14,7 @@ import Telemetry
 struct Parts {
     let settings: Settings
     let logger: Logger
-    let clock = SystemClock()
+    let clock: any WallClock = SystemClock()
     let random = SystemRandom()
 
     init(_ settings: Settings) {

@@ -4,6 +4,7 @@ import CustodeHTTP
 import Foundation
 import HummingbirdCore
 import Identity
+import KeySets
 import Logging
 import NIOCore
 import NIOPosix
@@ -109,7 +110,9 @@ struct Server {
             uploads: uploads, watch: watch, store: resources.store, poll: settings.policy.collection.workerPoll,
             logger: parts.logger)
         let keySet = try settings.userTokens.map {
-            try KeySetKeeper($0.configuration, keySetURL: $0.keySetURL, parts: parts)
+            try KeySetKeeper(
+                $0.configuration, keySetURL: $0.keySetURL, certificates: Parts.certificates, clock: parts.clock,
+                logger: parts.logger)
         }
         let service = CustodeService(
             configuration: configuration, policy: settings.policy, catalog: catalog, store: resources.store,

@@ -1,20 +1,26 @@
-import HTTPFetch
-import NIOCore
+public import HTTPFetch
+internal import NIOCore
 
 /// Gets the key set of an issuer, which may be slow, wrong, huge or gone.
-struct KeySetDownload: Sendable {
+public struct KeySetDownload: Sendable {
     /// How long it may take in all.
-    static let patience = Duration.seconds(5)
+    public static let patience = Duration.seconds(5)
     /// More than any issuer's.
-    static let largest = 512 * 1_024
+    public static let largest = 512 * 1_024
 
-    let url: String
-    let fetcher: Fetcher
+    private let url: String
+    private let fetcher: Fetcher
+
+    /// The key set at a URL.
+    public init(url: String, fetcher: Fetcher) {
+        self.url = url
+        self.fetcher = fetcher
+    }
 
     /// The document.
     ///
     /// - Throws: ``FetchError`` or ``Fault``.
-    func get() async throws -> [UInt8] {
+    public func get() async throws -> [UInt8] {
         try await withThrowingTaskGroup { group in
             group.addTask { try await download() }
             group.addTask {
@@ -44,7 +50,8 @@ struct KeySetDownload: Sendable {
     }
 
     /// What is wrong with a reply.
-    struct Fault: Error, CustomStringConvertible {
-        let description: String
+    public struct Fault: Error, CustomStringConvertible {
+        /// A few words for the log.
+        public let description: String
     }
 }
