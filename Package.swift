@@ -16,6 +16,7 @@ let pure: [SwiftSetting] = base + [.strictMemorySafety()]
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let framework: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let jwtKit: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -32,7 +33,11 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let package = Package(
     name: "custode",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "custode", targets: ["custode"])],
+    products: [
+        .executable(name: "custode", targets: ["custode"]),
+        .executable(name: "saas-api", targets: ["saas-api"]),
+        .library(name: "CustodeAPI", targets: ["CustodeAPI"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
@@ -57,6 +62,29 @@ let package = Package(
                 logging, nioCore, nioPosix, tracing, unixSignals, yams,
             ],
             swiftSettings: pure),
+        .executableTarget(
+            name: "saas-api",
+            dependencies: [
+                "CustodeAPI", "CustodeCore", "CustodeHTTP", "Cryptography", "HTTPFetch", "Identity", "KeySets",
+                "PostgresClient", "Telemetry", argumentParser, framework, hummingbird, httpTypes, lifecycle, logging,
+                nioCore,
+                unixSignals,
+            ],
+            resources: [
+                .embedInCode("Page/api.js"),
+                .embedInCode("Page/flow.js"),
+                .embedInCode("Page/index.html"),
+                .embedInCode("Page/main.js"),
+                .embedInCode("Page/problem.js"),
+                .embedInCode("Page/screen-job.js"),
+                .embedInCode("Page/screen-jobs.js"),
+                .embedInCode("Page/screen-new.js"),
+                .embedInCode("Page/session.js"),
+                .embedInCode("Page/style.css"),
+                .embedInCode("Page/upload.js"),
+                .embedInCode("Page/view.js"),
+            ],
+            swiftSettings: pure),
         .executableTarget(name: "custode-bench", dependencies: ["CLibPQ"], swiftSettings: base),
         .target(
             name: "CustodeHTTP",
@@ -66,6 +94,7 @@ let package = Package(
             ],
             resources: [.embedInCode("Resources/openapi.json")],
             swiftSettings: pure),
+        .target(name: "CustodeAPI", dependencies: ["HTTPFetch", nioCore], swiftSettings: pure),
         .target(name: "CustodeCore", dependencies: [nioCore], swiftSettings: pure),
         .target(
             name: "BlobStores",
@@ -136,6 +165,9 @@ let package = Package(
             name: "PostgresClientTests", dependencies: ["CustodeTesting", "PostgresClient"], swiftSettings: base),
         .testTarget(
             name: "ResumableTests", dependencies: ["CustodeTesting"], exclude: ["Clients"], swiftSettings: base),
+        .testTarget(
+            name: "SaaSTests", dependencies: ["Cryptography", "CustodeTesting"], exclude: ["Clients"],
+            swiftSettings: base),
         .testTarget(name: "S3Tests", dependencies: ["CustodeTesting"], swiftSettings: base),
         .testTarget(
             name: "SupabaseTests", dependencies: ["CustodeTesting"], exclude: ["Clients"], swiftSettings: base),

@@ -61,6 +61,8 @@ create table if not exists usage_logs (
     user_id :id not null references users on delete cascade,
     job_id :id references jobs on delete set null,
     seconds integer not null default 0 check (seconds >= 0),
+    -- What the work is reckoned to have cost us.
+    cost_usd numeric(12, 6) not null default 0,
     created_at timestamptz not null default now()
 );
 

@@ -8,7 +8,7 @@ struct DebianPackageTests {
     func lintian() async throws {
         let path = try #require(DebianPackage.path)
         let arguments = ["--allow-root", "--fail-on", "error,warning", "--no-tag-display-limit", path]
-        let outcome = try await Command.run("/usr/bin/lintian", arguments, within: .seconds(120))
+        let outcome = try await Command.run("/usr/bin/lintian", arguments, within: .seconds(600))
         #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
     }
 

@@ -41,7 +41,7 @@ struct ThrowAwayRoot {
     /// Runs a program in it.
     func run(_ program: String, _ arguments: [String]) async throws -> Command.Outcome {
         try await Command.run(
-            "/usr/sbin/chroot", [path, program] + arguments, environment: Self.environment, within: .seconds(120))
+            "/usr/sbin/chroot", [path, program] + arguments, environment: Self.environment, within: .seconds(600))
     }
 
     /// Runs the program as the service's user with the settings of its file, as its unit would, until its end.

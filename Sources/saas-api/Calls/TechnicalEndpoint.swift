@@ -1,0 +1,207 @@
+import CustodeAPI
+import CustodeCore
+import Foundation
+import HTTPFetch
+import Logging
+import NIOCore
+
+/// Calls the service that does the work of a job, which may hang, lie, or answer twice.
+///
+/// It gets a link to the input and grants to write outputs, nothing else; what it says is checked against what is stored.
+struct TechnicalEndpoint: Sendable {
+    private static let largestReply = 64 * 1_024
+    /// More than a year of media: nobody's job.
+    private static let mostSeconds = 366.0 * 86_400
+    private static let longestReason = 300
+
+    let settings: Settings.Calls
+    let custode: CustodeClient
+    let fetcher: Fetcher
+    let logger: Logger
+
+    /// Makes one call.
+    func make(_ call: Call) async -> CallOutcome {
+        do {
+            guard let url = settings.endpoints[call.type] else {
+                return .refused(reason: "Jobs of this type are not taken here at present.")
+            }
+            if call.attempt > 1 { try await clear(call) }
+            let body = try await order(call)
+            let reply = try await send(body, to: url)
+            return try await judge(reply, call)
+        } catch let error as CustodeError {
+            if case .refused(let problem) = error, problem.status == 404 { return .void }
+            logger.warning("job \(call.job): the storage: \(error)")
+            return .failed(reason: "The storage did not answer.")
+        } catch let fault as Fault {
+            logger.warning("job \(call.job), attempt \(call.attempt): \(fault.log)")
+            return .failed(reason: fault.reason)
+        } catch {
+            return .failed(reason: "The work was interrupted.")
+        }
+    }
+
+    private struct Fault: Error {
+        let reason: String
+        let log: String
+    }
+
+    /// What an attempt before this one may still do is over, and what it left is forgotten.
+    private func clear(_ call: Call) async throws(CustodeError) {
+        try await custode.revokeLinks(of: call.job, for: call.user)
+        for object in try await custode.objects(of: call.job, for: call.user) where object.object != "input" {
+            try await custode.delete(object.object, of: call.job, for: call.user)
+        }
+    }
+
+    private func order(_ call: Call) async throws(CustodeError) -> Data {
+        let life = Int((settings.timeout / .seconds(1)).rounded(.up))
+        guard let input = try await custode.objects(of: call.job, for: call.user).first(where: { $0.object == "input" })
+        else { throw .refused(CustodeProblem(status: 404)) }
+        let orders =
+            [(job: call.job, order: LinkOrder(.download, "input", timeToLive: life))]
+            + call.type.outputs.map { (job: call.job, order: LinkOrder(.upload, $0.rawValue, timeToLive: life)) }
+        var links: [CustodeLink] = []
+        for minted in try await custode.mint(orders, for: call.user) {
+            switch minted {
+            case .success(let link): links.append(link)
+            case .failure(let problem): throw .refused(problem)
+            }
+        }
+        let order = Order(
+            jobID: call.job, type: call.type.rawValue, attempt: call.attempt,
+            input: .init(
+                url: links[0].url, filename: call.filename, contentType: input.contentType, size: input.size),
+            outputs: Dictionary(
+                uniqueKeysWithValues: zip(call.type.outputs, links.dropFirst()).map { output, link in
+                    (
+                        output.rawValue,
+                        .init(
+                            url: link.url, method: link.method, contentTypes: output.contentTypes,
+                            expiresAt: link.expiresAt)
+                    )
+                }))
+        guard let body = try? JSONEncoder().encode(order) else { throw .unreadable("what cannot be sent as JSON") }
+        return body
+    }
+
+    private func send(_ body: Data, to url: String) async throws(Fault) -> (status: Int, body: Data) {
+        var request = FetchRequest("POST", url)
+        request.headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
+        request.body = .bytes(ByteBuffer(bytes: body))
+        // A connection of its own: what one call's server says too much is not taken for the next one's answer.
+        request.isNeverResent = true
+        request.headers.append(("Connection", "close"))
+        request.stall = settings.timeout
+        let sent = request
+        let patience = settings.timeout
+        do {
+            return try await withThrowingTaskGroup(of: (status: Int, body: Data).self) { group in
+                group.addTask {
+                    let response = try await fetcher.fetch(sent)
+                    let body = try await response.body.collect(upTo: Self.largestReply)
+                    return (response.status, Data(body.readableBytesView))
+                }
+                group.addTask {
+                    try await Task.sleep(for: patience)
+                    throw FetchError(.timedOut, "no whole reply within \(patience)")
+                }
+                defer { group.cancelAll() }
+                guard let first = try await group.next() else { throw CancellationError() }
+                return first
+            }
+        } catch let error as FetchError where error.code == .timedOut {
+            throw Fault(
+                reason: "The work took longer than \(Int((patience / .seconds(1)).rounded(.up))) seconds.",
+                log: error.message)
+        } catch let error as FetchError where error.code == .tooLarge {
+            throw Fault(reason: "The service that does the work answered without sense.", log: error.message)
+        } catch let error as FetchError {
+            throw Fault(reason: "The service that does the work did not answer.", log: error.message)
+        } catch {
+            throw Fault(reason: "The work was interrupted.", log: "\(error)")
+        }
+    }
+
+    private func judge(_ reply: (status: Int, body: Data), _ call: Call) async throws -> CallOutcome {
+        let told = try? JSONDecoder().decode(Told.self, from: reply.body)
+        switch reply.status {
+        case 200..<300: break
+        case 408, 425, 429, 500...:
+            throw Fault(
+                reason: "The service that does the work is not able to at the moment.", log: "status \(reply.status)")
+        case 400, 413, 415, 422:
+            return .refused(reason: Self.reason(told?.reason) ?? "The file cannot be worked on.")
+        default:
+            throw Fault(reason: "The service that does the work would not take the job.", log: "status \(reply.status)")
+        }
+        guard let told else {
+            throw Fault(
+                reason: "The service that does the work answered without sense.", log: "a reply that is no JSON")
+        }
+        // Said is not stored.
+        let stored = Set(try await custode.objects(of: call.job, for: call.user).map(\.object))
+        guard stored.contains(call.type.outputs[0].rawValue) else {
+            throw Fault(
+                reason: "The service that does the work brought nothing forth.",
+                log: "said done, but there is no \(call.type.outputs[0].rawValue)")
+        }
+        var seconds = told.seconds ?? 0
+        if !seconds.isFinite || seconds < 0 || seconds > Self.mostSeconds {
+            logger.warning("job \(call.job): \(seconds) seconds of media are said to be in it; taken for none")
+            seconds = 0
+        }
+        return .done(seconds: seconds)
+    }
+
+    /// What an endpoint says of a refusal, as far as it can be shown.
+    private static func reason(_ text: String?) -> String? {
+        guard let text else { return nil }
+        let plain = String(
+            String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
+        return plain.isEmpty ? nil : String(plain.prefix(longestReason))
+    }
+
+    private struct Told: Decodable {
+        let seconds: Double?
+        let reason: String?
+    }
+
+    private struct Order: Encodable {
+        struct Input: Encodable {
+            let url: String
+            let filename: String
+            let contentType: String
+            let size: Int64
+
+            private enum CodingKeys: String, CodingKey {
+                case url, filename, size
+                case contentType = "content_type"
+            }
+        }
+
+        struct Output: Encodable {
+            let url: String
+            let method: String
+            let contentTypes: [String]
+            let expiresAt: String
+
+            private enum CodingKeys: String, CodingKey {
+                case url, method
+                case contentTypes = "content_types"
+                case expiresAt = "expires_at"
+            }
+        }
+
+        let jobID: String
+        let type: String
+        let attempt: Int64
+        let input: Input
+        let outputs: [String: Output]
+
+        private enum CodingKeys: String, CodingKey {
+            case type, attempt, input, outputs
+            case jobID = "job_id"
+        }
+    }
+}
