@@ -33,5 +33,5 @@ need_to_build() {
 # The one release build that is run, measured and packaged, from the top of the checkout. Swift's libraries are in it, and it
 # names no folder of the machine that it was built on, so that it can go to another.
 release_build() {
-    swift build -c release --static-swift-stdlib --disable-local-rpath -Xcc "-ffile-prefix-map=$PWD/=" --product "$1"
+    swift build -c release --no-color-diagnostics --static-swift-stdlib --disable-local-rpath -Xcc "-ffile-prefix-map=$PWD/=" --product "$1"
 }

@@ -25,7 +25,9 @@ struct PapersTests {
             ])
         #expect(outcome.status == 0, "\(outcome)")
         let pages = TestFolder.files(below: out.path + "/docs/data").keys
-        for name in ["operations", "recovery", "scaling"] { #expect(pages.contains { $0.hasSuffix("\(name).json") }) }
+        for name in ["operations", "recovery", "scaling", "saas"] {
+            #expect(pages.contains { $0.hasSuffix("\(name).json") })
+        }
     }
 
     @Test("every verb, setting, brake, alert, metric and file that they name is there")
@@ -34,7 +36,7 @@ struct PapersTests {
         let settings = try await Command.succeed(Checkout.binary, ["check", "--help"])
         let alerts = try String(contentsOfFile: Checkout.root + "/scripts/monitoring/alerts.yaml", encoding: .utf8)
         let papers = try Self.papers()
-        #expect(papers.count == 4)
+        #expect(papers.count == 5)
         for (name, text) in papers {
             for verb in Set(text.matches(of: /`custode ([a-z-]+)/).map { String($0.1) }) {
                 #expect(help.contains("\n  \(verb) "), "\(name): custode \(verb)")

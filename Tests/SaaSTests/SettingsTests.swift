@@ -68,5 +68,10 @@ struct SettingsTests {
             #expect(help.output.contains(name))
         }
         #expect(try await SaaSProcess(settings: [:]).run("dance").status == 2)
+        let paper = try String(
+            contentsOfFile: Checkout.root + "/Sources/custode/Documentation.docc/SaaS.md", encoding: .utf8)
+        for setting in Set(paper.matches(of: /SAAS_[A-Z0-9_]+/).map { String($0.output) }) {
+            #expect(help.output.contains(setting + " "), "\(setting)")
+        }
     }
 }
