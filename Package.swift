@@ -133,6 +133,9 @@ let package = Package(
         .testTarget(name: "ContentSnifferTests", dependencies: ["ContentSniffer", "CustodeCore"], swiftSettings: base),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: base),
         .testTarget(
+            name: "CustodeAPITests", dependencies: ["CustodeAPI", "CustodeTesting", "HTTPFetch", nioCore],
+            swiftSettings: base),
+        .testTarget(
             name: "CustodeCoreTests", dependencies: ["CustodeCore", "CustodeTesting", nioCore], swiftSettings: base),
         .testTarget(
             name: "CustodeHTTPTests",

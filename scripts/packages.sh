@@ -31,7 +31,10 @@ need_to_build() {
 }
 
 # The one release build that is run, measured and packaged, from the top of the checkout. Swift's libraries are in it, and it
-# names no folder of the machine that it was built on, so that it can go to another.
-release_build() {
-    swift build -c release --no-color-diagnostics --static-swift-stdlib --disable-local-rpath -Xcc "-ffile-prefix-map=$PWD/=" --product "$1"
-}
+# names no folder of the machine that it was built on, so that it can go to another. Without colours: with them on a terminal
+# and without them elsewhere all would be built anew each time.
+release_flags=(
+    -c release --no-color-diagnostics --static-swift-stdlib --disable-local-rpath
+    -Xcc "-ffile-prefix-map=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/="
+)
+release_build() { swift build "${release_flags[@]}" --product "$1"; }

@@ -129,6 +129,8 @@ public struct CustodeClient: Sendable {
 
     /// One segment of a path: all that is not unreserved (RFC 3986 §2.3) is escaped.
     private static func segment(_ text: String) -> String {
+        // Would be taken for steps in the path.
+        if text == "." || text == ".." { return text.replacing(".", with: "%2E") }
         var escaped = ""
         for byte in text.utf8 {
             switch byte {
@@ -157,6 +159,7 @@ public struct CustodeClient: Sendable {
         }
         let told = try? JSONDecoder().decode(CustodeProblem.self, from: Data(body.readableBytesView))
         var problem = told ?? CustodeProblem(status: response.status)
+        problem.status = response.status
         problem.retryAfter = wait.map { .seconds($0) }
         return problem
     }

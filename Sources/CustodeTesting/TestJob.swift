@@ -12,6 +12,11 @@ public struct TestJob: Sendable {
     /// The kind of work.
     public let kind: Kind
 
+    /// A row that is there already.
+    public init(id: String, user: String, kind: Kind) {
+        (self.id, self.user, self.kind) = (id, user, kind)
+    }
+
     /// The path of an object of the job, or of what else is below it.
     public func path(_ object: String) -> String {
         "/v1/jobs/\(id)/\(object)"

@@ -8,6 +8,7 @@ import HummingbirdCore
 import Identity
 import KeySets
 import Logging
+import NIOCore
 import PostgresClient
 import ServiceLifecycle
 import Telemetry
@@ -30,7 +31,7 @@ struct Server {
         database.maximumConnections = Self.connections
         database.applicationName = "saas-api"
         let pool = PostgresPool(database)
-        let credits = Credits(allowance: settings.allowance, clock: clock)
+        let credits = Credits(allowance: settings.allowance)
         let custode = CustodeClient(url: settings.custodeURL, serviceKey: settings.custodeKey, fetcher: fetcher)
         let keySet = try KeySetKeeper(
             settings.tokens, keySetURL: settings.keySetURL, certificates: certificates, clock: clock, logger: logger)
@@ -43,7 +44,8 @@ struct Server {
             StripeRoutes(pool: pool, credits: credits, secrets: stripe.webhookSecrets, clock: clock)
                 .add(to: router.group("saas"))
         }
-        let signedIn = router.group("saas").add(middleware: SignedIn(authenticator: keySet.tokens))
+        let signedIn = router.group("saas").add(
+            middleware: SignedIn(authenticator: keySet.tokens, users: UserDirectory(pool: pool)))
         JobRoutes(jobs: jobs, custode: custode, costs: settings.costs, types: Set(settings.calls.endpoints.keys))
             .add(to: signedIn)
         let checkout = settings.stripe.map { Checkout(settings: $0, publicURL: settings.publicURL, fetcher: fetcher) }
@@ -52,15 +54,24 @@ struct Server {
             router: router,
             server: HTTPServerBuilder { responder in CustodeChannel(limits: ConnectionLimits(), responder: responder) },
             configuration: .init(address: .hostname(settings.listen.host, port: settings.listen.port)), logger: logger)
+        let queue = CallQueue(pool: pool, credits: credits, settings: settings.calls)
         let worker = CallWorker(
-            queue: CallQueue(pool: pool, credits: credits, settings: settings.calls),
-            endpoint: TechnicalEndpoint(settings: settings.calls, custode: custode, fetcher: fetcher, logger: logger),
+            queue: queue,
+            endpoint: TechnicalEndpoint(
+                settings: settings.calls, custode: custode, queue: queue, fetcher: fetcher, logger: logger),
             atOnce: settings.calls.atOnce, logger: logger)
+        // Stopped from the last to the first: no call is begun while requests are finished.
         var group = ServiceGroupConfiguration(
-            services: [.init(service: keySet), .init(service: worker), .init(service: application)],
+            services: [.init(service: keySet), .init(service: application), .init(service: worker)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = Self.longestDrain
-        try await ServiceGroup(configuration: group).run()
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch let error as IOError {
+            throw Settings.Faults(list: [
+                "SAAS_LISTEN: \(settings.listen.host):\(settings.listen.port) cannot be listened on: \(error)"
+            ])
+        }
         await pool.close()
         await fetcher.shutdown()
         logger.notice("stopped")

@@ -62,12 +62,102 @@ struct CallTests {
         try await world.close()
     }
 
-    @Test("a reply that is lost on its way means another attempt, which finds nothing of the first in its way")
+    @Test("a reply that is lost on its way means another attempt; a job that failed keeps nothing of any")
     func lost() async throws {
         let (world, id, job) = try await Self.outcome("lost", is: "failed")
         #expect(job["reason"].string?.contains("did not answer") == true)
         #expect(world.endpoint.calls.count == 3)
-        #expect(try await world.count("artifacts where job_id = '\(id)' and kind = 'transcript'") == 1)
+        #expect(try await world.count("artifacts where job_id = '\(id)'") == 0)
+        let objects = try await world.detail(id, links: true).json["objects"].array
+        #expect(objects.map { $0["object"].string } == ["input"])
+        try await world.close()
+    }
+
+    @Test("outputs are told when they are final, and nothing is written behind them")
+    func final() async throws {
+        let world = try await SaaSWorld.start(delay: "2")
+        let id = try await world.jobWithInput()
+        #expect(try await eventually(within: .seconds(30)) { !world.endpoint.calls.isEmpty })
+        // Held in mid-work until all has been looked at.
+        world.endpoint.signal(SIGSTOP)
+        let job = TestJob(id: id, user: world.custode.alice, kind: .transcription)
+        _ = try await world.custode.store("json", of: job, Array("{}".utf8))
+        let late = try await world.custode.link("srt", of: job, ["operation": "upload"])
+        let early = try await world.detail(id, links: true).json
+        #expect(early["job"]["status"] == "processing" && early["objects"].array.count == 1, "\(early)")
+        world.endpoint.signal(SIGCONT)
+        try await world.expect("done", of: id)
+        #expect(try await world.custode.send("PUT", late, as: .stranger, body: .text("late")).status == 404)
+        #expect(try await world.detail(id).json["objects"].array.count == 4)
+        try await world.close()
+    }
+
+    @Test("an input that is replaced or taken away between two attempts is not worked on", arguments: [true, false])
+    func otherInput(isReplaced: Bool) async throws {
+        let world = try await SaaSWorld.start(mode: "flaky:1", settings: ["SAAS_CALL_RETRY": "3s"])
+        let id = try await world.jobWithInput()
+        #expect(try await eventually(within: .seconds(30)) { world.endpoint.calls.count == 1 })
+        let job = TestJob(id: id, user: world.custode.alice, kind: .transcription)
+        #expect(try await world.custode.send("DELETE", job.path("input")).status == 204)
+        if isReplaced { _ = try await world.custode.store("input", of: job, Sample.wav(seed: 7)) }
+        try await world.expect("failed", of: id, within: .seconds(60))
+        let reason = try await world.detail(id).json["job"]["reason"].string ?? ""
+        #expect(reason.contains(isReplaced ? "replaced" : "taken away"))
+        #expect(world.endpoint.calls.count == 1)
+        #expect(try await world.balance() == 20)
+        try await world.close()
+    }
+
+    @Test("deletion while a job waits for its next attempt gives back what it cost")
+    func deleteInWait() async throws {
+        let world = try await SaaSWorld.start(mode: "flaky:9", settings: ["SAAS_CALL_RETRY": "60s"])
+        let id = try await world.jobWithInput()
+        let isWaiting = try await eventually(within: .seconds(30)) {
+            try await world.count("saas.job_details where attempts = 1 and leased_until is null") == 1
+        }
+        #expect(isWaiting)
+        #expect(try await world.send("DELETE", "/saas/jobs/\(id)").status == 204)
+        #expect(try await world.balance() == 20)
+        try await world.close()
+    }
+
+    @Test("a call that ends its process each time is not made for ever")
+    func poison() async throws {
+        let world = try await SaaSWorld.start(settings: ["SAAS_CALL_ATTEMPTS": "2"])
+        try await world.api.stop()
+        let job = try await world.custode.newJob()
+        _ = try await world.custode.store("input", of: job, Sample.wav())
+        try await world.custode.database.sql(
+            "insert into saas.job_details (job_id, filename, credits, attempts) values ('\(job.id)', 'a.wav', 0, 2)")
+        try await world.api.start()
+        try await world.expect("failed", of: job.id)
+        #expect(world.endpoint.calls.isEmpty)
+        try await world.close()
+    }
+
+    @Test("an address where no Custode is fails jobs, and does not forget them")
+    func wrongAddress() async throws {
+        let world = try await SaaSWorld.start()
+        try await world.api.stop()
+        let job = try await world.custode.newJob()
+        _ = try await world.custode.store("input", of: job, Sample.wav())
+        try await world.custode.database.sql(
+            "insert into saas.job_details (job_id, filename, credits) values ('\(job.id)', 'a.wav', 0)")
+        let url = "http://127.0.0.1:\(world.custode.service.port)/elsewhere"
+        let other = try SaaSProcess(
+            settings: world.api.settings.filter { $0.key != "SAAS_LISTEN" }.merging(["SAAS_CUSTODE_URL": url]) { $1 })
+        try await other.start()
+        try await world.expect("failed", of: job.id, within: .seconds(120))
+        try await other.stop()
+        try await world.close()
+    }
+
+    @Test("however much a job is said to have cost, it is done")
+    func dear() async throws {
+        let world = try await SaaSWorld.start(settings: ["SAAS_USD_PER_HOUR": "10000"], seconds: "31000000")
+        let id = try await world.jobWithInput()
+        try await world.expect("done", of: id)
+        #expect(try await world.custode.database.value("select cost_usd from usage_logs") == "999999.000000")
         try await world.close()
     }
 
@@ -100,9 +190,14 @@ struct CallTests {
         let world = try await SaaSWorld.start(delay: "2")
         let id = try await world.jobWithInput()
         #expect(try await eventually(within: .seconds(30)) { !world.endpoint.calls.isEmpty })
+        world.endpoint.signal(SIGSTOP)
+        let job = TestJob(id: id, user: world.custode.alice, kind: .transcription)
+        _ = try await world.custode.store("json", of: job, Array("{}".utf8))
         #expect(try await world.api.stop() == 0)
+        world.endpoint.signal(SIGCONT)
         try await world.api.start()
-        try await world.expect("done", of: id, within: .seconds(20))
+        try await world.expect("done", of: id, within: .seconds(30))
+        #expect(try await world.count("artifacts where kind = 'json'") == 0, "of the call that was given back")
         #expect(try await world.custode.database.value("select attempts from saas.job_details") == "1")
         #expect(try await world.count("usage_logs") == 1)
         try await world.close()

@@ -64,37 +64,93 @@ struct CreditTests {
     @Test("the allowance is spent first, lapses with its month and comes anew; what was bought stays")
     func months() async throws {
         let world = try await SaaSWorld.start(settings: ["SAAS_ALLOWANCE": "10"])
-        let user = TestDatabase.quote(world.custode.alice)
-        _ = try await world.newJob()
-        _ = try await world.newJob()
-        #expect(try await world.balance() == 8)
+        let (alice, bob) = (world.custode.alice, world.custode.bob)
+        let month = { (ago: Int) in "date_trunc('month', now() at time zone 'utc')::date - interval '\(ago) month'" }
+        func enter(_ user: String, _ kind: String, _ credits: Int, _ ago: Int, job: String? = nil) -> String {
+            """
+            insert into saas.ledger (user_id, kind, credits, month, job_id)
+            values ('\(user)', '\(kind)', \(credits), \(month(ago)), \(job.map { "'\($0)'" } ?? "null"));
+            """
+        }
         try await world.custode.database.sql(
             """
-            insert into saas.ledger (user_id, kind, credits, month, stripe_session)
-            values (\(user), 'purchase', 100, date_trunc('month', now() at time zone 'utc'), 'cs_1')
+            insert into saas.accounts (user_id, month) values ('\(alice)', \(month(1))), ('\(bob)', \(month(1)));
+            \(enter(alice, "allowance", 10, 1)) \(enter(alice, "job", -1, 1, job: "a")) \(enter(alice, "job", -1, 1, job: "b"))
+            \(enter(alice, "purchase", 100, 1))
+            \(enter(bob, "allowance", 10, 1)) \(enter(bob, "purchase", 5, 1)) \(enter(bob, "job", -12, 1, job: "c"))
+            \(enter(bob, "refund", 3, 2, job: "d"))
             """)
-        #expect(try await world.balance() == 108)
-        // Two months later by the clock of another process.
-        let faketime = try #require(Checkout.tool("faketime"))
-        let later = try SaaSProcess(
-            settings: world.api.settings.filter { $0.key != "SAAS_LISTEN" }, launcher: [faketime, "-f", "+62d"])
-        try await later.start()
-        let token = try await world.issuer.token(
-            world.custode.alice, ["exp": .number(Date().timeIntervalSince1970.rounded(.down) + 70 * 86_400)])
-        let account = try await world.send("GET", "/saas/account", token: token, port: later.port)
+        let account = try await world.send("GET", "/saas/account")
         #expect(account.json["credits"] == 110, "\(account.summary)")
-        #expect(account.json["allowance"] == 10 && account.json["renews_at"].string?.hasSuffix("-01T00:00:00Z") == true)
+        #expect(account.json["allowance"] == 10)
+        let next = try await world.custode.database.value("select to_char(\(month(-1)), 'YYYY-MM-DD')")
+        #expect(account.json["renews_at"].string == "\(next ?? "")T00:00:00Z")
         #expect(try await world.balance() == 110)
         let kinds = try await world.custode.database.sql(
-            "select kind, credits from saas.ledger where user_id = \(user) order by id")
-        #expect(
-            kinds.map { "\($0[0] ?? "") \($0[1] ?? "")" } == [
-                "allowance 10", "job -1", "job -1", "purchase 100", "lapse -8", "allowance 10",
-            ])
-        // Once a month, however often it is looked at.
-        for _ in 0..<3 { _ = try await world.send("GET", "/saas/account", token: token, port: later.port) }
+            "select kind, credits from saas.ledger where user_id = '\(alice)' order by id")
+        #expect(kinds.suffix(2).map { "\($0[0] ?? "") \($0[1] ?? "")" } == ["lapse -8", "allowance 10"])
+        // What a job of an earlier month gave back is no allowance unspent, and takes nothing of what was bought.
+        #expect(try await world.send("GET", "/saas/account", as: bob).json["credits"] == 16)
+        // Once a month, however often it is looked at, and at once.
+        let token = try await world.issuer.token(alice)
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<20 { group.addTask { _ = try await world.send("GET", "/saas/account", token: token) } }
+            try await group.waitForAll()
+        }
         #expect(try await world.balance() == 110)
-        try await later.stop()
+        try await world.close()
+    }
+
+    @Test("a job whose id was paid for before is not done for nothing: nothing is made")
+    func reusedID() async throws {
+        let world = try await SaaSWorld.start(ids: .bigint)
+        let first = try await world.newJob()
+        #expect(try await world.send("DELETE", "/saas/jobs/\(first.id)").status == 204)
+        try await world.custode.database.sql("alter table jobs alter id restart with \(first.id)")
+        #expect(try await world.send("POST", "/saas/jobs", json: Self.order).status == 500)
+        #expect(try await world.count("jobs") == 0)
+        #expect(try await world.balance() == 20)
+        _ = try await world.newJob()
+        #expect(try await world.balance() == 19)
+        try await world.close()
+    }
+
+    @Test(
+        "the same order sent again, were it twenty times at once, is one job and paid once; another's key is another's")
+    func idempotency() async throws {
+        let world = try await SaaSWorld.start()
+        let (alice, bob) = (
+            try await world.issuer.token(world.custode.alice), try await world.issuer.token(world.custode.bob)
+        )
+        let order = { @Sendable (token: String, key: String) in
+            try await world.api.client.request(
+                "POST", "/saas/jobs",
+                headers: ["Authorization": "Bearer \(token)", "Idempotency-Key": key], body: .json(Self.order))
+        }
+        let ids = try await withThrowingTaskGroup { group in
+            for _ in 0..<20 { group.addTask { try await order(alice, "k").json["job"]["id"].string } }
+            return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
+        }
+        #expect(ids.count == 1)
+        #expect(try await world.balance() == 19)
+        #expect(try await order(bob, "k").json["job"]["id"].string != ids.first ?? nil)
+        let again = try await order(alice, "k")
+        try await world.upload(to: again.json["upload"])
+        let late = try await order(alice, "k")
+        #expect(late.status == 200 && late.json["upload"] == .null && late.json["job"]["has_input"] == true)
+        #expect(try await order(alice, "other").status == 201)
+        #expect(try await world.balance() == 18)
+        expectProblem(try await order(alice, String(repeating: "k", count: 256)), 400)
+        try await world.close()
+    }
+
+    @Test("a job whose file never comes has failed after a while, and is given back")
+    func forsaken() async throws {
+        let world = try await SaaSWorld.start(settings: ["SAAS_INPUT_WAIT": "1s"])
+        let id = try await world.newJob().id
+        try await world.expect("failed", of: id)
+        #expect(try await world.detail(id).json["job"]["reason"] == "The file never came.")
+        #expect(try await world.balance() == 20)
         try await world.close()
     }
 

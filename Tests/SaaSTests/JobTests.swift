@@ -77,7 +77,8 @@ struct JobTests {
         #expect(try await world.send("GET", "/saas/jobs").json["jobs"].array.count == 20)
         let bobs = try await world.send("GET", "/saas/jobs", as: world.custode.bob).json
         #expect(bobs["jobs"].array.count == 1 && bobs["next"] == .null)
-        for query in ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=MSAn", "cursor="] {
+        let beyond = Base64URLText.encode(Array("9223372036854775807 \(made[0])".utf8))
+        for query in ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=MSAn", "cursor=", "cursor=" + beyond] {
             expectProblem(try await world.send("GET", "/saas/jobs?" + query), 400)
         }
         try await world.close()
@@ -135,6 +136,26 @@ struct JobTests {
         try await world.close()
     }
 
+    @Test("a user's id is one, however the token spells it; one that the tables cannot hold has no account")
+    func spelling() async throws {
+        let world = try await SaaSWorld.start()
+        let loud = world.custode.alice.uppercased()
+        let id = try await world.newJob(as: loud).id
+        #expect(try await world.detail(id.uppercased()).json["job"]["id"].string == id)
+        #expect(try await world.send("DELETE", "/saas/jobs/\(id.uppercased())", as: loud).status == 204)
+        #expect(try await world.count("saas.accounts") == 1)
+        #expect(try await world.balance() == 20)
+        for target in ["/saas/jobs", "/saas/account", "/saas/jobs/\(id)"] {
+            expectProblem(try await world.send("GET", target, as: "no-uuid"), 403, "unknown-user")
+        }
+        // Whose address another has already cannot be added.
+        let taken = UUID().uuidString.lowercased()
+        try await world.custode.database.sql("update users set email = '\(taken)' where id = '\(world.custode.bob)'")
+        expectProblem(try await world.send("GET", "/saas/jobs", as: taken), 403, "unknown-user")
+        #expect(try await world.count("saas.accounts") == 1)
+        try await world.close()
+    }
+
     @Test(
         "a bad order is told what is wrong, and costs nothing",
         arguments: [
@@ -149,7 +170,7 @@ struct JobTests {
         let reply = try await world.api.client.request(
             "POST", "/saas/jobs", headers: ["Authorization": "Bearer \(token)"], body: .text(body))
         expectProblem(reply, 400)
-        #expect(try await world.count("users where id = '\(user)'") == 0)
+        #expect(try await world.count("saas.accounts where user_id = '\(user)'") == 0)
     }
 
     @Test("a long name and a large body are refused; an unknown path is 404, a wrong method 405 or 404")

@@ -14,7 +14,9 @@ struct JourneyTests {
         return python
     }
 
-    @Test("sign in, 200 MB interrupted and resumed, a transcript, deletion, and a second user who sees nothing of it")
+    @Test(
+        "sign in, credits bought, 200 MB interrupted and resumed, a transcript, deletion, and a second user who sees nothing of it"
+    )
     func journey() async throws {
         let port = try FreePort.pick()
         let page = "http://127.0.0.1:\(port)"
@@ -22,13 +24,19 @@ struct JourneyTests {
         let state = try TestFolder()
         let login = try await StandIn.start(
             "login", ["--state", state.path, "--client-id", "page", "--audience", audience, "--page", page])
+        let stripe = try await StandIn.start(
+            "stripe",
+            [
+                "--key", SaaSWorld.stripeKey, "--prices", "price_a,price_b", "--secret", SaaSWorld.webhookSecret,
+                "--webhook", page + "/saas/stripe/webhook", "--twice",
+            ])
         let world = try await SaaSWorld.start(
             delay: "1",
             settings: [
                 "SAAS_LISTEN": "127.0.0.1:\(port)", "SAAS_AUTH0_ISSUER": login.url + "/",
                 "SAAS_AUTH0_AUDIENCE": audience,
                 "SAAS_AUTH0_JWKS_URL": login.url + "/.well-known/jwks.json",
-                "SAAS_USER_CLAIM": "https://saas.example/user_id",
+                "SAAS_USER_CLAIM": "https://saas.example/user_id", "SAAS_STRIPE_URL": stripe.url,
             ],
             custode: [
                 "CUSTODE_CORS_ORIGINS": page, "CUSTODE_POLICY_COLLECTION_OUTBOX_DELAY": "1s",
@@ -50,7 +58,9 @@ struct JourneyTests {
                 .allSatisfy { kept.contains($0) }
         }
         #expect(left, "\(TestFolder.files(below: world.custode.bucket).keys.sorted())")
+        #expect(try await world.count("saas.ledger where kind = 'purchase'") == 1)
         login.stop()
+        stripe.stop()
         try await world.close()
     }
 }

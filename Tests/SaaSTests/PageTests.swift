@@ -18,6 +18,8 @@ struct PageTests {
             #expect(reply.header("Cache-Control") == "no-cache")
             let file = [UInt8](try Data(contentsOf: URL(filePath: Self.folder + "/" + name)))
             #expect(Sample.firstDifference(reply.body, file) == nil, "\(name)")
+            let head = try await world.api.client.request("HEAD", name == "index.html" ? "/" : "/" + name)
+            #expect(head.status == 200 && head.header("Content-Length") == "\(file.count)", "\(head.summary)")
         }
     }
 

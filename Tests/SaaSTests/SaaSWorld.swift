@@ -18,16 +18,21 @@ struct SaaSWorld: Sendable {
 
     /// Starts one of a test's own.
     ///
-    /// - Parameter mode: How the technical endpoint behaves.
+    /// - Parameters:
+    ///   - mode: How the technical endpoint behaves.
+    ///   - delay: How many seconds it works.
+    ///   - seconds: How much media it says there was.
     static func start(
         ids: IDKind = .uuid, mode: String = "ok", delay: String = "0", settings: [String: String] = [:],
-        custode custodeSettings: [String: String] = [:], cluster: PrivatePostgres? = nil
+        custode custodeSettings: [String: String] = [:], cluster: PrivatePostgres? = nil,
+        seconds: String? = nil
     ) async throws -> SaaSWorld {
         let custode = try await World.start(
             ids: ids, settings: World.collecting.merging(custodeSettings) { $1 }, cluster: cluster)
         let issuer = TokenIssuer(keyID: "first", key: try await key.value())
         let keySet = try await KeySetServer.start(.keys([issuer.key.jwk(issuer.keyID)]))
-        let endpoint = try await StandIn.start("transcriber", ["--mode", mode, "--delay", delay])
+        let endpoint = try await StandIn.start(
+            "transcriber", ["--mode", mode, "--delay", delay] + (seconds.map { ["--seconds", $0] } ?? []))
         let defaults = [
             "SAAS_DATABASE_URL": custode.database.uri, "SAAS_CUSTODE_URL": "http://127.0.0.1:\(custode.service.port)",
             "SAAS_CUSTODE_KEY": custode.bothKey.text, "SAAS_AUTH0_ISSUER": issuer.issuer,

@@ -29,7 +29,9 @@ struct SettingsTests {
             ("SAAS_TRANSCRIPTION_URL", "nowhere"), ("SAAS_CALL_TIMEOUT", "16m"), ("SAAS_CALL_ATTEMPTS", "0"),
             ("SAAS_CALL_RETRY", "soon"), ("SAAS_CALLS_AT_ONCE", "x"), ("SAAS_ALLOWANCE", "-1"),
             ("SAAS_COSTS", "party=1"), ("SAAS_COSTS", "stream=-1"), ("SAAS_USD_PER_HOUR", "much"),
-            ("SAAS_PACKS", "100"), ("SAAS_PACKS", "0=price"), ("SAAS_LOG_LEVEL", "loud"), ("SAAS_LOG_FORMAT", "xml"),
+            ("SAAS_PACKS", "100"), ("SAAS_PACKS", "0=price"),
+            ("SAAS_PACKS", "100=a,100=b"), ("SAAS_INPUT_WAIT", "0s"), ("SAAS_LOG_LEVEL", "loud"),
+            ("SAAS_LOG_FORMAT", "xml"),
             ("SAAS_LISTNE", "127.0.0.1:1"), ("SAAS_LISTEN_FILE", "/dev/null"), ("SAAS_STRIPE_URL", "stripe"),
         ])
     func senseless(name: String, value: String) async throws {
@@ -42,6 +44,11 @@ struct SettingsTests {
         let outcome = try await Self.serve(Self.sound.merging(["SAAS_PACKS": "100=price"]) { $1 })
         #expect(outcome.errors.contains("SAAS_STRIPE_KEY: required"))
         #expect(outcome.errors.contains("SAAS_STRIPE_WEBHOOK_SECRET: required"))
+        for secrets in ["whsec_test, ", "whsec_test,", ",", "whsec_", "secret"] {
+            let shop = ["SAAS_PACKS": "100=price", "SAAS_STRIPE_KEY": "sk", "SAAS_STRIPE_WEBHOOK_SECRET": secrets]
+            let outcome = try await Self.serve(Self.sound.merging(shop) { $1 })
+            #expect(outcome.errors.contains("SAAS_STRIPE_WEBHOOK_SECRET: each"), "\(secrets): \(outcome.errors)")
+        }
     }
 
     @Test("secrets come from files too, but not twice; a database that is away or has no tables is told")

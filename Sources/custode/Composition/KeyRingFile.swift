@@ -107,7 +107,8 @@ struct KeyRingFile {
 
     private func syncDirectory() throws {
         let directory = unsafe open(
-            URL(filePath: path).deletingLastPathComponent().path(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false),
+            O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw fault("sync") }
         defer { close(directory) }
         guard fsync(directory) == 0 else { throw fault("sync") }

@@ -122,8 +122,8 @@ struct SettingReader {
         if let named = optional(.policy) { return named }
         var places = ["policies/storage.yaml", "/etc/custode/policies/storage.yaml"]
         var directory = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        while directory.path() != "/" {
-            places.append(directory.appending(path: "policies/storage.yaml").path())
+        while directory.path(percentEncoded: false) != "/" {
+            places.append(directory.appending(path: "policies/storage.yaml").path(percentEncoded: false))
             directory.deleteLastPathComponent()
         }
         let path = places.first(where: FileManager.default.fileExists) ?? places[0]

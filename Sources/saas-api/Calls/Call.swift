@@ -6,22 +6,29 @@ struct Call: Sendable {
     let user: String
     let type: JobType
     let filename: String
-    /// What it cost its user.
-    let credits: Int64
-    /// Which attempt this is, from 1.
+    /// Which attempt this is, from 1; those that were given back are not counted.
     let attempt: Int64
-    /// Grows with each attempt, so that who lost the lease can record nothing.
+    /// Grows each time it is taken, so that who lost the lease can record nothing.
     let epoch: Int64
+    /// What the input was when it was worked on first; `nil` before.
+    let inputETag: String?
+
+    /// Whether somebody had it before, of whom something may be left.
+    var isRepeated: Bool { epoch > 1 }
 }
 
 /// How a call ended.
-enum CallOutcome: Sendable {
+enum CallOutcome: Sendable, Equatable {
     /// The outputs are stored; so many seconds of media were worked on.
     case done(seconds: Double)
-    /// It may work another time; what to tell the user if there is none.
-    case failed(reason: String)
+    /// It may work another time, not before a while that the endpoint asked for; what to tell the user if there is none.
+    case failed(reason: String, wait: Duration = .zero)
     /// It never will.
     case refused(reason: String)
+    /// The storage knows of no such job, or of no input.
+    case missing
+    /// This process stops.
+    case interrupted
     /// The job is gone, or another's by now.
     case void
 }

@@ -1,11 +1,15 @@
 import Logging
+import PostgresClient
 import ServiceLifecycle
 import Synchronization
 
 /// Takes jobs whose input has arrived and has them done, several at a time, until it is told to stop.
 struct CallWorker: Service {
     private static let poll = Duration.milliseconds(500)
+    private static let sweep = Duration.seconds(10)
     private static let beat = CallQueue.lease / 3
+    /// For how long what is known of a call's end is tried to be written down: no longer than the lease.
+    private static let patience = Duration.seconds(20)
 
     let queue: CallQueue
     let endpoint: TechnicalEndpoint
@@ -16,6 +20,7 @@ struct CallWorker: Service {
         let free = Free(atOnce)
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
+                group.addTask { await sweep() }
                 while !Task.isCancelled {
                     for call in await claim(free.count) {
                         free.take()
@@ -40,18 +45,31 @@ struct CallWorker: Service {
         }
     }
 
+    /// Ends, now and then, what nobody sends a file for.
+    private func sweep() async {
+        while !Task.isCancelled {
+            do {
+                try await queue.endForsaken()
+            } catch {
+                if !Task.isCancelled { logger.error("jobs without a file cannot be ended: \(error)") }
+            }
+            try? await Task.sleep(for: Self.sweep)
+        }
+    }
+
     private func work(_ call: Call) async {
-        let outcome = await withTaskGroup(of: CallOutcome?.self) { group in
+        let outcome = await withTaskGroup(of: CallOutcome.self) { group in
             group.addTask { await endpoint.make(call) }
             group.addTask {
                 // Whose job went, or was taken over, has nothing more to wait for.
                 while !Task.isCancelled, await keeps(call) { try? await Task.sleep(for: Self.beat) }
-                return .void
+                return Task.isCancelled ? .interrupted : .void
             }
             defer { group.cancelAll() }
-            return await group.next() ?? nil
+            return await group.next() ?? .interrupted
         }
-        await conclude(call, Task.isCancelled ? nil : outcome)
+        // Not cancelled with the rest: what is known must be written down.
+        await Task { await conclude(call, outcome) }.value
     }
 
     private func keeps(_ call: Call) async -> Bool {
@@ -63,23 +81,24 @@ struct CallWorker: Service {
         }
     }
 
-    /// Writes down how it ended; in a shutdown, that it was not to be.
-    private func conclude(_ call: Call, _ outcome: CallOutcome?) async {
-        // Not cancelled with the rest: what is known must be written down.
-        let recording = Task {
-            if let outcome { try await queue.record(outcome, of: call) } else { try await queue.giveBack(call) }
-        }
-        do {
-            try await recording.value
-        } catch {
-            logger.error("job \(call.job): how its call ended cannot be recorded, so it is made again: \(error)")
-        }
+    /// Closes what is open of a call that was the last, and writes down how it ended.
+    private func conclude(_ call: Call, _ outcome: CallOutcome) async {
         logger.notice(
-            "call",
-            metadata: [
-                "job": "\(call.job)", "attempt": "\(call.attempt)",
-                "outcome": "\(outcome.map { "\($0)" } ?? "given back")",
-            ])
+            "call", metadata: ["job": "\(call.job)", "attempt": "\(call.attempt)", "outcome": "\(outcome)"])
+        let end = ContinuousClock.now + Self.patience
+        while true {
+            do {
+                if queue.isLast(outcome, of: call) { try await endpoint.close(call, outcome) }
+                return try await queue.record(outcome, of: call)
+            } catch {
+                guard ContinuousClock.now < end else {
+                    return logger.error(
+                        "job \(call.job): how its call ended cannot be recorded, so it is made again: \(error)")
+                }
+                logger.warning("job \(call.job): how its call ended cannot be recorded yet: \(error)")
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
     }
 
     /// How many more calls there may be.

@@ -16,48 +16,79 @@ struct TechnicalEndpoint: Sendable {
 
     let settings: Settings.Calls
     let custode: CustodeClient
+    let queue: CallQueue
     let fetcher: Fetcher
     let logger: Logger
 
     /// Makes one call.
     func make(_ call: Call) async -> CallOutcome {
+        guard let url = settings.endpoints[call.type] else {
+            return .refused(reason: "Jobs of this type are not taken here at present.")
+        }
+        guard call.attempt <= settings.attempts else {
+            return .refused(reason: "The work was begun \(settings.attempts) times and never came to an end.")
+        }
         do {
-            guard let url = settings.endpoints[call.type] else {
-                return .refused(reason: "Jobs of this type are not taken here at present.")
+            // Nobody else writes from now on: neither whoever sent the input, nor an attempt before this one.
+            try await custode.revokeLinks(of: call.job, for: call.user)
+            if call.isRepeated { try await forgetOutputs(of: call) }
+            guard
+                let input = try await custode.objects(of: call.job, for: call.user).first(where: {
+                    $0.object == "input"
+                })
+            else { return .missing }
+            if let known = call.inputETag, known != input.etag {
+                return .refused(reason: "The file was replaced while it was worked on.")
             }
-            if call.attempt > 1 { try await clear(call) }
-            let body = try await order(call)
-            let reply = try await send(body, to: url)
+            if call.inputETag == nil { try await queue.pin(input.etag, of: call) }
+            let reply = try await send(try await order(call, input), to: url)
             return try await judge(reply, call)
-        } catch let error as CustodeError {
-            if case .refused(let problem) = error, problem.status == 404 { return .void }
-            logger.warning("job \(call.job): the storage: \(error)")
-            return .failed(reason: "The storage did not answer.")
-        } catch let fault as Fault {
-            logger.warning("job \(call.job), attempt \(call.attempt): \(fault.log)")
-            return .failed(reason: fault.reason)
         } catch {
-            return .failed(reason: "The work was interrupted.")
+            return outcome(of: error, call)
+        }
+    }
+
+    private func outcome(of error: any Error, _ call: Call) -> CallOutcome {
+        switch error {
+        case _ where Task.isCancelled: return .interrupted
+        case CustodeError.refused(let problem) where problem.status == 404:
+            // What a proxy says of a wrong address is not what the service says of a job.
+            return problem.type == "urn:custode:not-found" ? .missing : .failed(reason: "The storage did not answer.")
+        case let fault as Fault:
+            logger.warning("job \(call.job), attempt \(call.attempt): \(fault.log)")
+            return .failed(reason: fault.reason, wait: fault.wait)
+        default:
+            logger.warning("job \(call.job), attempt \(call.attempt): \(error)")
+            return .failed(reason: "The storage did not answer.")
         }
     }
 
     private struct Fault: Error {
         let reason: String
         let log: String
+        var wait = Duration.zero
     }
 
-    /// What an attempt before this one may still do is over, and what it left is forgotten.
-    private func clear(_ call: Call) async throws(CustodeError) {
-        try await custode.revokeLinks(of: call.job, for: call.user)
+    /// Ends what may still be written for a job whose last call this was, and forgets what a failure left.
+    func close(_ call: Call, _ outcome: CallOutcome) async throws(CustodeError) {
+        do throws(CustodeError) {
+            try await custode.revokeLinks(of: call.job, for: call.user)
+            if case .done = outcome { return }
+            try await forgetOutputs(of: call)
+        } catch {
+            // Where there is no job any more there is nothing to close.
+            guard case .refused(let problem) = error, problem.status == 404 else { throw error }
+        }
+    }
+
+    private func forgetOutputs(of call: Call) async throws(CustodeError) {
         for object in try await custode.objects(of: call.job, for: call.user) where object.object != "input" {
             try await custode.delete(object.object, of: call.job, for: call.user)
         }
     }
 
-    private func order(_ call: Call) async throws(CustodeError) -> Data {
+    private func order(_ call: Call, _ input: CustodeObject) async throws(CustodeError) -> Data {
         let life = Int((settings.timeout / .seconds(1)).rounded(.up))
-        guard let input = try await custode.objects(of: call.job, for: call.user).first(where: { $0.object == "input" })
-        else { throw .refused(CustodeProblem(status: 404)) }
         let orders =
             [(job: call.job, order: LinkOrder(.download, "input", timeToLive: life))]
             + call.type.outputs.map { (job: call.job, order: LinkOrder(.upload, $0.rawValue, timeToLive: life)) }
@@ -85,7 +116,7 @@ struct TechnicalEndpoint: Sendable {
         return body
     }
 
-    private func send(_ body: Data, to url: String) async throws(Fault) -> (status: Int, body: Data) {
+    private func send(_ body: Data, to url: String) async throws(Fault) -> Reply {
         var request = FetchRequest("POST", url)
         request.headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
         request.body = .bytes(ByteBuffer(bytes: body))
@@ -96,11 +127,12 @@ struct TechnicalEndpoint: Sendable {
         let sent = request
         let patience = settings.timeout
         do {
-            return try await withThrowingTaskGroup(of: (status: Int, body: Data).self) { group in
+            return try await withThrowingTaskGroup(of: Reply.self) { group in
                 group.addTask {
                     let response = try await fetcher.fetch(sent)
                     let body = try await response.body.collect(upTo: Self.largestReply)
-                    return (response.status, Data(body.readableBytesView))
+                    let wait = response.head["retry-after"].flatMap { Int64($0) }.map { min(max($0, 0), 3_600) } ?? 0
+                    return Reply(status: response.status, body: Data(body.readableBytesView), wait: .seconds(wait))
                 }
                 group.addTask {
                     try await Task.sleep(for: patience)
@@ -123,13 +155,14 @@ struct TechnicalEndpoint: Sendable {
         }
     }
 
-    private func judge(_ reply: (status: Int, body: Data), _ call: Call) async throws -> CallOutcome {
+    private func judge(_ reply: Reply, _ call: Call) async throws -> CallOutcome {
         let told = try? JSONDecoder().decode(Told.self, from: reply.body)
         switch reply.status {
         case 200..<300: break
         case 408, 425, 429, 500...:
             throw Fault(
-                reason: "The service that does the work is not able to at the moment.", log: "status \(reply.status)")
+                reason: "The service that does the work is not able to at the moment.", log: "status \(reply.status)",
+                wait: reply.wait)
         case 400, 413, 415, 422:
             return .refused(reason: Self.reason(told?.reason) ?? "The file cannot be worked on.")
         default:
@@ -154,12 +187,23 @@ struct TechnicalEndpoint: Sendable {
         return .done(seconds: seconds)
     }
 
-    /// What an endpoint says of a refusal, as far as it can be shown.
+    /// What an endpoint says of a refusal, as far as it can be shown: no controls, nothing that turns lines around.
     private static func reason(_ text: String?) -> String? {
-        guard let text else { return nil }
-        let plain = String(
-            String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
-        return plain.isEmpty ? nil : String(plain.prefix(longestReason))
+        var plain = ""
+        for scalar in (text ?? "").unicodeScalars where plain.utf8.count < longestReason {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: continue
+            default: plain.unicodeScalars.append(scalar)
+            }
+        }
+        return plain.isEmpty ? nil : plain
+    }
+
+    private struct Reply: Sendable {
+        let status: Int
+        let body: Data
+        /// How long the endpoint wants to be left alone.
+        let wait: Duration
     }
 
     private struct Told: Decodable {

@@ -3,9 +3,6 @@ import PostgresClient
 
 /// The jobs of users, in the tables that Custode and the pipeline read too.
 struct JobStore: Sendable {
-    /// A user that the tables cannot hold.
-    struct UnknownUser: Error {}
-
     let pool: PostgresPool
     let credits: Credits
     /// Whether the tables make ids of jobs by themselves.
@@ -21,17 +18,16 @@ struct JobStore: Sendable {
     private static let hasDefault: PostgresStatement = """
         select atthasdef or attidentity <> '' from pg_attribute where attrelid = 'jobs'::regclass and attname = 'id'
         """
-    private static let addUser = PostgresStatement(
-        name: "saas_user_add",
-        // The address is not in the token: whoever keeps the users fills it in.
-        "insert into users (id, email) values ($1, $2) on conflict do nothing")
     private static let add = PostgresStatement(
         name: "saas_job_add", "insert into jobs (user_id, type) values ($1, $2) returning id")
     private static let addWithID = PostgresStatement(
         name: "saas_job_add_with_id",
         "insert into jobs (id, user_id, type) values (gen_random_uuid()::text, $1, $2) returning id")
     private static let describe = PostgresStatement(
-        name: "saas_job_describe", "insert into saas.job_details (job_id, filename, credits) values ($1, $2, $3)")
+        name: "saas_job_describe",
+        "insert into saas.job_details (job_id, filename, credits, request_key) values ($1, $2, $3, $4)")
+    private static let made = PostgresStatement(
+        name: "saas_job_made", "select job_id from saas.job_details where request_key = $1")
     private static let columns = """
         j.id, j.type, j.status, coalesce(d.filename, ''), j.input_ref is not null,
         case when j.status = 'failed' then d.reason end, coalesce(d.credits, 0),
@@ -60,28 +56,32 @@ struct JobStore: Sendable {
     private static let lock = PostgresStatement(
         name: "saas_job_lock",
         """
-        select j.status, coalesce(d.credits, 0) from jobs j left join saas.job_details d on d.job_id = j.id
+        select j.id, coalesce(d.ended_at is null and (d.leased_until is null or d.leased_until < now()), false)
+        from jobs j left join saas.job_details d on d.job_id = j.id
         where j.id = $1 and j.user_id = $2 for update of j
         """)
     private static let remove = PostgresStatement(name: "saas_job_remove", "delete from jobs where id = $1")
 
     /// Makes a job and takes what it costs, both or neither.
     ///
-    /// - Throws: ``Credits/Exhausted``, ``UnknownUser``, `PostgresError`.
-    func create(_ type: JobType, filename: String, cost: Int64, for user: UserID) async throws -> Job {
-        let id = try await understood {
-            try await pool.withTransaction { connection in
-                try await credits.renew(user.text, connection)
-                _ = try await connection.query(Self.addUser, [.text(user.text), .text(user.text)])
-                let added = try await connection.query(
-                    makesIDs ? Self.add : Self.addWithID, [.text(user.text), .text(type.rawValue)])
-                let id = try added[0].text(0)
-                try await credits.charge(cost, for: id, of: user, connection)
-                _ = try await connection.query(Self.describe, [.text(id), .text(filename), .int(cost)])
-                return id
-            }
+    /// - Parameter key: What its client knows this order by; the same order again is the job that was made before.
+    /// - Throws: ``Credits/Exhausted``, `PostgresError`.
+    func create(_ type: JobType, filename: String, cost: Int64, key: String?, for user: UserID) async throws -> Job {
+        // A user's keys are no other's.
+        let key = key.map { "\(user.text) \($0)" }
+        let id = try await pool.withTransaction { connection in
+            // Orders of one user wait for one another here, so that the same one twice is not two.
+            try await credits.renew(user.text, connection)
+            if let key, let row = try await connection.query(Self.made, [.text(key)]).first { return try row.text(0) }
+            let added = try await connection.query(
+                makesIDs ? Self.add : Self.addWithID, [.text(user.text), .text(type.rawValue)])
+            let id = try added[0].text(0)
+            try await credits.charge(cost, for: id, of: user, connection)
+            _ = try await connection.query(
+                Self.describe, [.text(id), .text(filename), .int(cost), .optionalText(key)])
+            return id
         }
-        guard let id, let job = try await find(id, of: user) else { throw UnknownUser() }
+        guard let job = try await find(id, of: user) else { throw Problem.notFound }
         return job
     }
 
@@ -110,7 +110,7 @@ struct JobStore: Sendable {
         return (jobs, Cursor(createdAt: try last.int(9), id: try last.text(0)))
     }
 
-    /// Removes a job's row, whose bytes Custode collects, and gives back what nothing was done for yet.
+    /// Removes a job's row, whose bytes Custode collects; what is not being worked on, nor was, is given back.
     ///
     /// - Returns: Whether there was one of this user's.
     func delete(_ id: String, of user: UserID) async throws -> Bool {
@@ -120,10 +120,9 @@ struct JobStore: Sendable {
                 guard let row = try await connection.query(Self.lock, [.text(id), .text(user.text)]).first else {
                     return false
                 }
+                let id = try row.text(0)
                 _ = try await connection.query(Self.remove, [.text(id)])
-                if try row.text(0) == "queued" {
-                    try await credits.refund(try row.int(1), for: id, of: user.text, connection)
-                }
+                if try row.bool(1) { try await credits.refund(id, connection) }
                 return true
             }
         } ?? false
@@ -140,7 +139,7 @@ struct JobStore: Sendable {
     private func understood<Value>(_ work: () async throws -> Value) async throws -> Value? {
         do {
             return try await work()
-        } catch let error as PostgresError where ["22P02", "22003", "22021"].contains(error.sqlState) {
+        } catch let error as PostgresError where error.isOfForm {
             return nil
         }
     }

@@ -9,11 +9,13 @@ export function config() {
     return known;
 }
 
-export async function call(method, path, body) {
+/** `key` makes an order that is sent again, because its answer was lost, the same one. */
+export async function call(method, path, body, key) {
     const token = session()?.token;
     if (!token) throw new Problem(401);
     const headers = { Authorization: `Bearer ${token}` };
     if (body) headers['Content-Type'] = 'application/json';
+    if (key) headers['Idempotency-Key'] = key;
     return fetchJSON(`/saas${path}`, { method, headers, body: body && JSON.stringify(body) });
 }
 

@@ -46,8 +46,13 @@ function choose(signal, costs, job) {
         setText($('start'), goesOn ? 'Go on with the upload' : 'Start the upload');
     };
     hint();
-    $('type').addEventListener('change', hint);
+    let key = crypto.randomUUID();
+    $('type').addEventListener('change', () => {
+        key = crypto.randomUUID();
+        hint();
+    });
     $('file').addEventListener('change', () => {
+        key = crypto.randomUUID();
         if (found()) $('type').value = found().type;
         hint();
     });
@@ -61,7 +66,9 @@ function choose(signal, costs, job) {
         try {
             const file = $('file').files[0];
             if (!file.size) return showError('The file is empty. Choose another one.');
-            const upload = new Upload(file, record() ?? await begin(file, $('type').value, job));
+            const started = record() ?? await begin(file, $('type').value, job, key);
+            if (!started.token) return go(`#/jobs/${encodeURIComponent(started.job)}`);
+            const upload = new Upload(file, started);
             current.upload = upload;
             upload.addEventListener('change', () => tell(upload));
             upload.resume();
@@ -75,10 +82,11 @@ function choose(signal, costs, job) {
 }
 
 /** Creates the job, or asks for a new token of the one that waits. */
-async function begin(file, type, waiting) {
+async function begin(file, type, waiting, key) {
     const { job, upload } = waiting
-        ? await getJob(waiting.id, true) : await call('POST', '/jobs', { type, filename: file.name });
-    return { job: job.id, type, user: session()?.user, token: upload.token, tus_url: upload.tus_url };
+        ? await getJob(waiting.id, true) : await call('POST', '/jobs', { type, filename: file.name }, key);
+    // There is nowhere to send it to if it has come meanwhile.
+    return { job: job.id, type, user: session()?.user, token: upload?.token, tus_url: upload?.tus_url };
 }
 
 /** Tells how it ended when another screen is shown. */

@@ -63,7 +63,7 @@ struct UploadReply: Encodable {
 /// A job that was made, and where its input goes.
 struct Created: Encodable {
     let job: JobReply
-    let upload: UploadReply
+    let upload: UploadReply?
 }
 
 /// Jobs, and where the next ones begin.

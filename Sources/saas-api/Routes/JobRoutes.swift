@@ -10,6 +10,7 @@ struct JobRoutes: Sendable {
     private static let largestPage = 100
     private static let longestFilename = 255
     private static let largestBody = 16 * 1_024
+    private static let longestKey = 255
     /// How long an upload may be begun after it was offered; it may then take as long as it takes.
     private static let timeToBegin = 900
 
@@ -38,15 +39,23 @@ struct JobRoutes: Sendable {
         guard (1...Self.longestFilename).contains(order.filename.utf8.count),
             order.filename.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
         else { throw Problem.badRequest("filename is 1 to \(Self.longestFilename) bytes without control characters.") }
-        let job = try await jobs.create(type, filename: order.filename, cost: costs[type] ?? 1, for: user)
+        let key = request.headers[.idempotencyKey]
+        guard key.map({ (1...Self.longestKey).contains($0.utf8.count) }) ?? true else {
+            throw Problem.badRequest("Idempotency-Key is 1 to \(Self.longestKey) bytes.")
+        }
+        let job = try await jobs.create(type, filename: order.filename, cost: costs[type] ?? 1, key: key, for: user)
+        guard !job.hasInput, job.status == "queued" else {
+            // The same order again, after its file came.
+            return .json(Created(job: JobReply(job), upload: nil))
+        }
         do {
             let upload = try await self.upload(of: job, for: user)
             var response = Response.json(Created(job: JobReply(job), upload: upload), status: .created)
             response.headers[.location] = "/saas/jobs/\(job.id)"
             return response
         } catch {
-            // Without the link nobody learns of it: as if it had not been.
-            _ = try? await jobs.delete(job.id, of: user)
+            // Without the link nobody learns of it: as if it had not been. Who can ask for it again does so.
+            if key == nil { _ = try? await jobs.delete(job.id, of: user) }
             throw error
         }
     }
@@ -78,9 +87,11 @@ struct JobRoutes: Sendable {
             throw Problem.notFound
         }
         let isWithLinks = request.uri.queryParameters["links"].map { $0 == "true" || $0 == "1" } ?? false
-        let held = try await known { () async throws(CustodeError) in
+        let found = try await known { () async throws(CustodeError) in
             try await custode.objects(of: job.id, for: user.text)
         }
+        // Outputs are told when they are final: a failed job has none, whatever an attempt left.
+        let held = found.filter { job.status == "done" || $0.object == "input" }
         var links: [CustodeLink?] = held.map { _ in nil }
         var upload: UploadReply?
         if isWithLinks, !held.isEmpty {

@@ -17,6 +17,9 @@ struct Edge: RouterMiddleware {
         var response: Response
         do {
             response = try await next(request, context)
+        } catch is CancellationError {
+            // The process stops, and who still sends something is not waited for.
+            response = Problem.away("The service").response(context.id)
         } catch {
             response = answer(error, context)
         }
@@ -56,11 +59,12 @@ struct SignedIn: RouterMiddleware {
     typealias Context = SaaSContext
 
     let authenticator: any Authenticator
+    let users: UserDirectory
 
     func handle(
         _ request: Request, context: SaaSContext, next: (Request, SaaSContext) async throws -> Response
     ) async throws -> Response {
-        context.identify(try await caller(request))
+        context.identify(try await users.user(try await caller(request)))
         return try await next(request, context)
     }
 
@@ -98,5 +102,6 @@ extension HTTPField.Name {
     static let openerPolicy = known("Cross-Origin-Opener-Policy")
     static let resourcePolicy = known("Cross-Origin-Resource-Policy")
     static let permissionsPolicy = known("Permissions-Policy")
+    static let idempotencyKey = known("Idempotency-Key")
     static let stripeSignature = known("Stripe-Signature")
 }

@@ -41,7 +41,9 @@ struct Problem: Error, Sendable {
         switch error {
         case let problem as Problem: self = problem
         case let exhausted as Credits.Exhausted: self = .noCredits(exhausted.cost)
-        case is JobStore.UnknownUser: self = .unknownUser
+        case is UserDirectory.Unknown: self = .unknownUser
+        // Of somebody who was known a moment ago, and was removed since.
+        case let error as PostgresError where error.sqlState == "23503": self = .unknownUser
         case let error as PostgresError where error.isRetryable: self = .away("The database")
         case let error as CustodeError where error.isPassing: self = .away("The storage", after: Self.wait(error))
         case let error as any HTTPResponseError:

@@ -7,7 +7,7 @@ import PostgresClient
 
 /// `POST /saas/stripe/webhook`: what Stripe tells of payments, once, twice, late or in any order.
 struct StripeRoutes: Sendable {
-    private static let largestEvent = 256 * 1_024
+    private static let largestEvent = 64 * 1_024
 
     let pool: PostgresPool
     let credits: Credits
@@ -22,16 +22,27 @@ struct StripeRoutes: Sendable {
     func add(to routes: RouterGroup<SaaSContext>) { routes.post("stripe/webhook", use: receive) }
 
     @Sendable private func receive(_ request: Request, _ context: SaaSContext) async throws -> Response {
-        let body = Array(try await request.body.collect(upTo: Self.largestEvent).readableBytesView)
-        let fields = request.headers[values: .stripeSignature]
-        do throws(StripeSignature.Fault) {
-            guard fields.count == 1 else { throw .malformed }
-            try StripeSignature(fields[0]).verify(body, secrets: secrets, now: clock.now())
-        } catch {
-            context.logger.warning("webhook refused: its signature is \(error)")
+        let body: [UInt8]
+        do {
+            // Before the body: who has no signature to show is not listened to.
+            let fields = request.headers[values: .stripeSignature]
+            guard fields.count == 1 else { throw StripeSignature.Fault.malformed }
+            let signature = try StripeSignature(fields[0])
+            body = Array(try await request.body.collect(upTo: Self.largestEvent).readableBytesView)
+            try signature.verify(body, secrets: secrets, now: clock.now())
+        } catch let fault as StripeSignature.Fault {
+            context.logger.warning("webhook refused: its signature is \(fault)")
             throw Problem.badRequest("The signature is missing, not ours, or too old.")
         }
         guard let event = StripeEvent(body) else { throw Problem.badRequest("The body is no event.") }
+        if event.isUnreadable {
+            // Refused, so that Stripe tells it again for days, and shows the operator that it cannot.
+            context.logger.error(
+                "webhook: \(event.id) tells of a payment of ours that cannot be read; look at it in Stripe's dashboard")
+            throw Problem(
+                status: .unprocessableContent, slug: "unreadable",
+                detail: "The session was paid, but its metadata is not ours.")
+        }
         let outcome = try await take(event)
         context.logger.notice(
             "webhook", metadata: ["event": "\(event.id)", "type": "\(event.type)", "outcome": "\(outcome)"])

@@ -43,21 +43,25 @@ struct WebPage: Sendable {
 
     /// Adds the files, for everybody.
     func add(to router: Router<SaaSContext>) {
-        router.get("/") { _, _ in Self.file(PackageResources.index_html, "text/html; charset=utf-8") }
+        add(PackageResources.index_html, "text/html", at: "/", to: router)
         for (name, bytes) in Self.files {
-            let type = name.hasSuffix(".css") ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8"
-            router.get(RouterPath("/" + name)) { _, _ in Self.file(bytes, type) }
+            add(bytes, name.hasSuffix(".css") ? "text/css" : "text/javascript", at: "/" + name, to: router)
         }
+        add(Array("alive\n".utf8), "text/plain", at: "/healthz", to: router)
         let config = Config(settings)
         router.get("/saas/config") { _, _ in Response.json(config) }
-        router.get("/healthz") { _, _ in Self.file(Array("alive\n".utf8), "text/plain; charset=utf-8") }
     }
 
-    private static func file(_ bytes: [UInt8], _ type: String) -> Response {
+    private func add(_ bytes: [UInt8], _ type: String, at path: String, to router: Router<SaaSContext>) {
         // As new as the program, which is asked each time.
-        Response(
-            status: .ok, headers: [.contentType: type, .cacheControl: "no-cache"],
-            body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        let headers: HTTPFields = [.contentType: type + "; charset=utf-8", .cacheControl: "no-cache"]
+        router.get(RouterPath(path)) { _, _ in
+            Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        }
+        router.head(RouterPath(path)) { _, _ in
+            Response(
+                status: .ok, headers: headers, body: .init(contentLength: bytes.count) { try await $0.finish(nil) })
+        }
     }
 
     /// What the page goes by.

@@ -41,12 +41,19 @@ enum Schema {
                     next_attempt_at timestamptz not null default now(),
                     leased_until timestamptz,
                     ended_at timestamptz,
+                    input_etag text,
+                    request_key text unique,
                     reason text)',
                 (select format_type(atttypid, atttypmod) from pg_attribute
                     where attrelid = 'jobs'::regclass and attname = 'id'));
         end $$
         """,
         "create index if not exists job_details_due on saas.job_details (next_attempt_at) where ended_at is null",
+        // Those that have something to be done: few, however many jobs there are.
+        """
+        create index if not exists jobs_in_work on jobs (id)
+            where status in ('queued', 'processing') and input_ref is not null
+        """,
         // The newest first, page by page.
         "create index if not exists jobs_user_newest on jobs (user_id, created_at desc, id desc)",
         "alter table usage_logs add column if not exists cost_usd numeric(12, 6) not null default 0",

@@ -99,7 +99,7 @@ struct SettingReader {
         -> Duration
     {
         guard let text = values[name] else { return fallback }
-        let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0)]
+        let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)]
         let unit = units.first { text.hasSuffix($0.0) }
         if let unit, let count = Double(text.dropLast(unit.0.count)), seconds.contains(count * unit.1) {
             return .seconds(count * unit.1)
@@ -119,7 +119,8 @@ struct SettingReader {
         }
         return Settings.Calls(
             endpoints: endpoints, timeout: duration(.callTimeout, .seconds(600), 0.1...Self.longestTimeout),
-            attempts: count(.callAttempts, 5, 1...100), retry: duration(.callRetry, .seconds(10), 0.01...3_600),
+            attempts: count(.callAttempts, 8, 1...100), retry: duration(.callRetry, .seconds(15), 0.01...3_600),
+            inputWait: duration(.inputWait, .seconds(7 * 86_400), 1...366 * 86_400),
             atOnce: Int(count(.callsAtOnce, 8, 1...1_000)), usdPerHour: price)
     }
 
@@ -146,8 +147,16 @@ struct SettingReader {
         let url = url(.stripeURL, "https://api.stripe.com")
         guard !packs.isEmpty else { return nil }
         demandPrivacy(url, of: .stripeURL)
-        let secrets = required(.stripeWebhookSecret).split(separator: ",").map {
+        for pack in packs where packs.count(where: { $0.credits == pack.credits }) > 1 {
+            faults.append("\(SettingName.packs.rawValue): \(pack.credits) credits have two prices")
+        }
+        // A secret that is empty by a comma too many would be everybody's.
+        let secrets = required(.stripeWebhookSecret).split(separator: ",", omittingEmptySubsequences: false).map {
             $0.trimmingCharacters(in: .whitespaces)
+        }
+        for secret in secrets where !secret.isEmpty || secrets.count > 1 {
+            if secret.hasPrefix("whsec_"), secret.utf8.count > "whsec_".utf8.count { continue }
+            faults.append("\(SettingName.stripeWebhookSecret.rawValue): each secret begins with whsec_")
         }
         return Settings.Stripe(url: url, key: required(.stripeKey), webhookSecrets: secrets, packs: packs)
     }

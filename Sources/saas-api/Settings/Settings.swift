@@ -31,6 +31,7 @@ struct Settings: Sendable {
         let timeout: Duration
         let attempts: Int64
         let retry: Duration
+        let inputWait: Duration
         let atOnce: Int
         let usdPerHour: Double
     }

@@ -15,7 +15,7 @@ struct Checkout: Sendable {
 
     /// Makes a session for one pack.
     ///
-    /// - Parameter attempt: What Stripe knows a repeated request by (`Idempotency-Key`).
+    /// - Parameter attempt: The request's id: should a connection break, what is sent again is known for the same.
     /// - Returns: Where the browser is to go to pay.
     /// - Throws: ``Problem``.
     func begin(_ pack: Settings.Pack, for user: UserID, attempt: String, _ logger: Logger) async throws(Problem)
@@ -29,8 +29,8 @@ struct Checkout: Sendable {
         // Whoever pays is told by the session alone: the metadata comes back, signed, with the event.
         let fields = [
             ("mode", "payment"), ("line_items[0][price]", pack.price), ("line_items[0][quantity]", "1"),
-            ("client_reference_id", user.text), ("metadata[user_id]", user.text),
-            ("metadata[credits]", "\(pack.credits)"), ("success_url", publicURL + "/#/jobs?paid=1"),
+            ("metadata[user_id]", user.text), ("metadata[credits]", "\(pack.credits)"),
+            ("success_url", publicURL + "/#/jobs?paid=1"),
             ("cancel_url", publicURL + "/#/jobs?paid=0"),
         ]
         request.body = .bytes(

@@ -38,13 +38,22 @@ struct StripeEvent: Decodable {
     ///
     /// Of one session two events may tell, when the money comes later: in any order, and each more than once.
     var payment: Payment? {
-        guard type == "checkout.session.completed" || type == "checkout.session.async_payment_succeeded",
-            session["object"].string == "checkout.session", session["payment_status"].string == "paid",
-            let id = session["id"].string, !id.isEmpty,
+        guard isOfMoney, let id = session["id"].string, !id.isEmpty,
             let user = session["metadata"]["user_id"].string.flatMap(UserID.init),
             let credits = session["metadata"]["credits"].string.flatMap({ Int64($0) }),
             (1...1_000_000).contains(credits)
         else { return nil }
         return Payment(session: id, user: user, credits: credits)
+    }
+
+    /// Whether it tells of a payment by a session of ours, and does not say whose, or for what.
+    var isUnreadable: Bool { isOfMoney && payment == nil && session["metadata"]["credits"] != .null }
+
+    /// Whether money came in by it, for whatever: an account at Stripe may be used for other things too.
+    private var isOfMoney: Bool {
+        ["checkout.session.completed", "checkout.session.async_payment_succeeded"].contains(type)
+            && session["object"].string == "checkout.session"
+            // A voucher for the whole price is the operator's to give.
+            && ["paid", "no_payment_required"].contains(session["payment_status"].string)
     }
 }

@@ -1,8 +1,8 @@
 """Walks the whole page as people would, in headless Chromium, and fails on the first thing that is wrong.
 
-Alice signs in and sends a large recording; she pauses it, goes on, and loses the network, after which it goes on by
-itself. She fetches transcript and recording. Bob sees nothing of it. A phone shows each screen; one walk uses the
-keyboard alone. In the end Alice deletes her job, and her links are dead. settings.py says what it is told.
+Alice signs in, buys credits and sends a large recording; she pauses it, goes on, and loses the network, after which it
+goes on by itself. She fetches transcript and recording. Bob sees nothing of it. A phone shows each screen; one walk
+uses the keyboard alone. In the end Alice deletes her job, and her links are dead. settings.py says what it is told.
 """
 
 import json
@@ -31,6 +31,7 @@ LONG_NAME = "an-interview-without-a-single-space-in-its-name-" + "and-on-it-goes
 def alice_sends(alice, settings, large):
     """The id of her job, and a link to her recording."""
     steps.sign_in(alice, settings.alice)
+    steps.buy(alice, 100)
     job = interruptions.upload(alice, large)
     alice.look("job")
     path, _ = steps.download(alice, "transcript")

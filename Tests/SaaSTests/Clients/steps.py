@@ -28,6 +28,18 @@ def see_no_jobs(visitor, because):
     demand(rows == 0, f"{visitor.name} {because}, and should see an empty list: there are {rows} jobs")
 
 
+def buy(visitor, credits):
+    """Pays for a pack at the payment's own page, and sees the credits come in."""
+    count = "parseInt(document.querySelector('#credits').textContent, 10)"
+    before = visitor.page.evaluate(count)
+    visitor.click(f'[data-pack="{credits}"]')
+    visitor.see("#pay")
+    visitor.click("#pay")
+    visitor.see("#sign-out")
+    visitor.until(f"{count} === {before + credits}", f"{credits} credits were paid for and did not come")
+    visitor.look("paid")
+
+
 def open_new(visitor):
     visitor.click("#new-job")
     visitor.see("#file")
