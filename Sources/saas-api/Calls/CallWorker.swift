@@ -88,7 +88,10 @@ struct CallWorker: Service {
         let end = ContinuousClock.now + Self.patience
         while true {
             do {
-                if queue.isLast(outcome, of: call) { try await endpoint.close(call, outcome) }
+                // Only who still has the job: what another writes by now is not this call's to end.
+                if queue.isLast(outcome, of: call), try await queue.renew(call) {
+                    try await endpoint.close(call, outcome)
+                }
                 return try await queue.record(outcome, of: call)
             } catch {
                 guard ContinuousClock.now < end else {
