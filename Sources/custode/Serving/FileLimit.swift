@@ -9,9 +9,13 @@ struct FileLimit {
     /// How many of these may carry an object: its file is open as long as it does.
     let transfers: Int
 
-    /// Divides what there is; some stay for the database's connections, the bucket's, and what is opened in passing.
+    /// What stays for the database's connections (28), those of clients that come by the dozen before they are counted,
+    /// what the process itself holds (some 20), and what the threads of the disk open in passing (32).
+    private static let leastReserve = 128
+
+    /// Divides what there is, less a reserve.
     init(files: Int) {
-        let rest = files - max(64, min(512, files / 8))
+        let rest = files - max(Self.leastReserve, min(512, files / 8))
         connections = min(Self.mostConnections, max(1, rest * 3 / 5))
         transfers = max(1, rest - connections)
     }
