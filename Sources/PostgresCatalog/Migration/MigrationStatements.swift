@@ -3,6 +3,7 @@ internal import PostgresClient
 /// The SQL of migration, written for the types of the SaaS's columns.
 struct MigrationStatements: Sendable {
     static let tryLock = PostgresStatement(name: nil, "select pg_try_advisory_lock($1)")
+    static let unlock = PostgresStatement(name: nil, "select pg_advisory_unlock($1)")
     static let unfinished = PostgresStatement(
         name: nil,
         """

@@ -33,7 +33,7 @@ public final class PostgresMigration: MigrationCatalog {
             let connection = try await PostgresConnection.connect(direct)
             do throws(PostgresError) {
                 let rows = try await connection.query(MigrationStatements.tryLock, [.int(Self.lockNumber)])
-                if try rows.first?.bool(0) == true { return SessionLock(connection) }
+                if try rows.first?.bool(0) == true { return SessionLock(connection, Self.lockNumber) }
             } catch {
                 await connection.close()
                 throw error
@@ -161,8 +161,16 @@ public final class PostgresMigration: MigrationCatalog {
 /// An advisory lock of a session, which ends with it.
 private final class SessionLock: MigrationLock {
     private let connection: PostgresConnection
+    private let number: Int64
 
-    init(_ connection: PostgresConnection) { self.connection = connection }
+    init(_ connection: PostgresConnection, _ number: Int64) {
+        self.connection = connection
+        self.number = number
+    }
 
-    func release() async { await connection.close() }
+    func release() async {
+        // Said, since a session ends some time after its client is gone, and who comes next finds it locked until then.
+        _ = try? await connection.query(MigrationStatements.unlock, [.int(number)])
+        await connection.close()
+    }
 }
