@@ -72,4 +72,13 @@ struct KeyRingTests {
         #expect(try await status(world, target) == 200)
         try text.write(toFile: state + "/" + ring, atomically: false, encoding: .utf8)
     }
+
+    @Test("the ring is kept in a folder of any name")
+    func oddFolder() async throws {
+        let folder = try TestFolder().path + "/st ate %20 ü"
+        let outcome = try await Self.world.value().service.run(
+            ["keys", "rotate"], settings: ["CUSTODE_STATE_DIR": folder])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(!TestFolder.files(below: folder).isEmpty)
+    }
 }
