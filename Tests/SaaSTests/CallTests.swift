@@ -76,19 +76,17 @@ struct CallTests {
     @Test("outputs are told when they are final, and nothing is written behind them")
     func final() async throws {
         let world = try await SaaSWorld.start(delay: "2")
-        let id = try await world.jobWithInput()
-        #expect(try await eventually(within: .seconds(30)) { !world.endpoint.calls.isEmpty })
+        let job = try await world.jobInWork()
         // Held in mid-work until all has been looked at.
         world.endpoint.signal(SIGSTOP)
-        let job = TestJob(id: id, user: world.custode.alice, kind: .transcription)
         _ = try await world.custode.store("json", of: job, Array("{}".utf8))
         let late = try await world.custode.link("srt", of: job, ["operation": "upload"])
-        let early = try await world.detail(id, links: true).json
+        let early = try await world.detail(job.id, links: true).json
         #expect(early["job"]["status"] == "processing" && early["objects"].array.count == 1, "\(early)")
         world.endpoint.signal(SIGCONT)
-        try await world.expect("done", of: id)
+        try await world.expect("done", of: job.id)
         #expect(try await world.custode.send("PUT", late, as: .stranger, body: .text("late")).status == 404)
-        #expect(try await world.detail(id).json["objects"].array.count == 4)
+        #expect(try await world.detail(job.id).json["objects"].array.count == 4)
         try await world.close()
     }
 
@@ -188,15 +186,13 @@ struct CallTests {
     @Test("a process that is told to stop gives its calls back, and the next one makes them at once")
     func stopped() async throws {
         let world = try await SaaSWorld.start(delay: "2")
-        let id = try await world.jobWithInput()
-        #expect(try await eventually(within: .seconds(30)) { !world.endpoint.calls.isEmpty })
+        let job = try await world.jobInWork()
         world.endpoint.signal(SIGSTOP)
-        let job = TestJob(id: id, user: world.custode.alice, kind: .transcription)
         _ = try await world.custode.store("json", of: job, Array("{}".utf8))
         #expect(try await world.api.stop() == 0)
         world.endpoint.signal(SIGCONT)
         try await world.api.start()
-        try await world.expect("done", of: id, within: .seconds(30))
+        try await world.expect("done", of: job.id, within: .seconds(30))
         #expect(try await world.count("artifacts where kind = 'json'") == 0, "of the call that was given back")
         #expect(try await world.custode.database.value("select attempts from saas.job_details") == "1")
         #expect(try await world.count("usage_logs") == 1)
@@ -206,12 +202,11 @@ struct CallTests {
     @Test("a process that is killed in mid-call: when its lease is over another makes the call, and it counts once")
     func killed() async throws {
         let world = try await SaaSWorld.start(delay: "1")
-        let id = try await world.jobWithInput()
-        #expect(try await eventually(within: .seconds(30)) { !world.endpoint.calls.isEmpty })
+        let job = try await world.jobInWork()
         try await world.api.stop(SIGKILL)
         let other = try await world.replica()
-        try await world.expect("done", of: id, within: .seconds(60))
-        #expect(try await world.count("usage_logs where job_id = '\(id)'") == 1)
+        try await world.expect("done", of: job.id, within: .seconds(60))
+        #expect(try await world.count("usage_logs where job_id = '\(job.id)'") == 1)
         #expect(try await world.custode.database.value("select attempts from saas.job_details") == "2")
         try await other.stop()
         try await world.close()
@@ -235,12 +230,11 @@ struct CallTests {
     func restart() async throws {
         let cluster = try await PrivatePostgres.start()
         let world = try await SaaSWorld.start(delay: "2", cluster: cluster)
-        let id = try await world.jobWithInput()
-        #expect(try await eventually(within: .seconds(30)) { !world.endpoint.calls.isEmpty })
+        let job = try await world.jobInWork()
         try await cluster.stop(immediate: true)
         try await cluster.startAgain()
-        try await world.expect("done", of: id, within: .seconds(90))
-        #expect(try await world.count("usage_logs where job_id = '\(id)'") == 1)
+        try await world.expect("done", of: job.id, within: .seconds(90))
+        #expect(try await world.count("usage_logs where job_id = '\(job.id)'") == 1)
         try await world.close()
     }
 }

@@ -107,6 +107,15 @@ struct SaaSWorld: Sendable {
         return job.id
     }
 
+    /// A job that its technical endpoint has been called for, and is at work on.
+    func jobInWork() async throws -> TestJob {
+        let id = try await jobWithInput()
+        guard try await eventually(within: .seconds(30), { !endpoint.calls.isEmpty }) else {
+            throw HarnessError("nobody is called:\n\(api.log.suffix(3_000))")
+        }
+        return TestJob(id: id, user: custode.alice, kind: .transcription)
+    }
+
     /// What is told of a job.
     func detail(_ id: String, links: Bool = false, as user: String? = nil) async throws -> RawResponse {
         try await send("GET", "/saas/jobs/\(id)" + (links ? "?links=true" : ""), as: user)

@@ -6,43 +6,6 @@ struct JobOrder: Decodable {
     let filename: String
 }
 
-/// A job as clients are told of it.
-struct JobReply: Encodable {
-    let id: String
-    let type: String
-    let status: String
-    let filename: String
-    let hasInput: Bool
-    let reason: String?
-    let credits: Int64
-    let createdAt: String
-    let completedAt: String?
-
-    init(_ job: Job) {
-        (id, type, status, filename) = (job.id, job.type, job.status, job.filename)
-        (hasInput, reason, credits) = (job.hasInput, job.reason, job.credits)
-        (createdAt, completedAt) = (job.createdAt, job.completedAt)
-    }
-
-    private enum CodingKeys: CodingKey {
-        case id, type, status, filename, hasInput, reason, credits, createdAt, completedAt
-    }
-
-    // What is absent is told as null: clients need not ask whether a member is there.
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(id, forKey: .id)
-        try container.encode(type, forKey: .type)
-        try container.encode(status, forKey: .status)
-        try container.encode(filename, forKey: .filename)
-        try container.encode(hasInput, forKey: .hasInput)
-        try container.encode(reason, forKey: .reason)
-        try container.encode(credits, forKey: .credits)
-        try container.encode(createdAt, forKey: .createdAt)
-        try container.encode(completedAt, forKey: .completedAt)
-    }
-}
-
 /// Where the input of a job is to be sent.
 struct UploadReply: Encodable {
     /// For one `PUT` of it all.
@@ -62,13 +25,13 @@ struct UploadReply: Encodable {
 
 /// A job that was made, and where its input goes.
 struct Created: Encodable {
-    let job: JobReply
+    let job: Job
     let upload: UploadReply?
 }
 
 /// Jobs, and where the next ones begin.
 struct Page: Encodable {
-    let jobs: [JobReply]
+    let jobs: [Job]
     let next: String?
 
     private enum CodingKeys: CodingKey { case jobs, next }
@@ -105,7 +68,7 @@ struct ObjectReply: Encodable {
 
 /// A job with what it holds.
 struct Detail: Encodable {
-    let job: JobReply
+    let job: Job
     let objects: [ObjectReply]
     let upload: UploadReply?
 }

@@ -46,11 +46,11 @@ struct JobRoutes: Sendable {
         let job = try await jobs.create(type, filename: order.filename, cost: costs[type] ?? 1, key: key, for: user)
         guard !job.hasInput, job.status == "queued" else {
             // The same order again, after its file came.
-            return .json(Created(job: JobReply(job), upload: nil))
+            return .json(Created(job: job, upload: nil))
         }
         do {
             let upload = try await self.upload(of: job, for: user)
-            var response = Response.json(Created(job: JobReply(job), upload: upload), status: .created)
+            var response = Response.json(Created(job: job, upload: upload), status: .created)
             response.headers[.location] = "/saas/jobs/\(job.id)"
             return response
         } catch {
@@ -78,7 +78,7 @@ struct JobRoutes: Sendable {
             if cursor != nil { throw Problem.badRequest("cursor is what the page before called next.") }
             return .json(Page(jobs: [], next: nil))
         }
-        return .json(Page(jobs: page.jobs.map(JobReply.init), next: page.next?.text))
+        return .json(Page(jobs: page.jobs, next: page.next?.text))
     }
 
     @Sendable private func get(_ request: Request, _ context: SaaSContext) async throws -> Response {
@@ -105,7 +105,7 @@ struct JobRoutes: Sendable {
             upload = try await self.upload(of: job, for: user)
         }
         return .json(
-            Detail(job: JobReply(job), objects: zip(held, links).map { ObjectReply($0, $1) }, upload: upload))
+            Detail(job: job, objects: zip(held, links).map { ObjectReply($0, $1) }, upload: upload))
     }
 
     @Sendable private func delete(_ request: Request, _ context: SaaSContext) async throws -> Response {
